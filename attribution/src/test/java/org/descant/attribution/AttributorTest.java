@@ -1,0 +1,107 @@
+package org.descant.attribution;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.descant.rights.RecordingWeight;
+import org.descant.shards.Dataset;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class AttributorTest {
+  @TempDir static Path shared;
+  private static Dataset dataset;
+
+  @TempDir Path folder;
+
+  @BeforeAll
+  static void makeDataset() {
+    dataset = Dataset.open(Small.dataset(shared.resolve("dataset"), 4, 0));
+  }
+
+  @AfterAll
+  static void closeDataset() {
+    dataset.close();
+  }
+
+  @Test
+  void theIndexIsTheSameBytesEachTime() throws Exception {
+    Small.model(folder, dataset, 1);
+    List<String> lines = new ArrayList<>();
+    AttributionIndex.build(folder, dataset, lines::add);
+    byte[] first = Files.readAllBytes(folder.resolve(AttributionIndex.FILE));
+    AttributionIndex.build(folder, dataset);
+    assertThat(Files.readAllBytes(folder.resolve(AttributionIndex.FILE))).isEqualTo(first);
+    assertThat(lines).hasSize(6).last().asString().contains("3 of 3 recordings, 0 s left");
+    assertThat(folder).isDirectoryNotContaining("glob:**.tmp");
+  }
+
+  @Test
+  void weightsCoverTheTrainedRecordingsAloneAndSumToOne() throws Exception {
+    Small.model(folder, dataset, 1);
+    AttributionIndex.build(folder, dataset);
+    int[][] codes = Small.codes(7, 100);
+    try (Attributor attributor = Attributor.open(folder)) {
+      List<RecordingWeight> weights = attributor.attribute(codes);
+      assertThat(weights)
+          .extracting(w -> w.isrc().toString())
+          .containsExactly("QZTST2600001", "QZTST2600002", "QZTST2600003");
+      assertThat(weights).allMatch(w -> w.weight() >= 0);
+      assertThat(weights.stream().mapToDouble(RecordingWeight::weight).sum())
+          .isCloseTo(1, within(1e-9));
+
+      List<RecordingWeight> again = new ArrayList<>();
+      Thread.ofVirtual().start(() -> again.addAll(attributor.attribute(codes))).join();
+      assertThat(again).isEqualTo(weights);
+    }
+    try (Attributor attributor = Attributor.open(folder)) {
+      assertThat(attributor.attribute(codes)).hasSize(3);
+      assertThatThrownBy(() -> attributor.attribute(new int[][] {{99, 99}, {0, 0}}))
+          .hasMessageContaining("Codes go from 0 to 15");
+    }
+  }
+
+  @Test
+  void aMissingIndexIsNamed() {
+    Small.model(folder, dataset, 1);
+    assertThatThrownBy(() -> Attributor.open(folder))
+        .isInstanceOf(AttributionException.class)
+        .hasMessageContaining("build it with `descant evaluate`");
+  }
+
+  @Test
+  void theIndexOfOtherWeightsIsRefused() {
+    Small.model(folder, dataset, 1);
+    AttributionIndex.build(folder, dataset);
+    Small.model(folder, dataset, 2);
+    assertThatThrownBy(() -> Attributor.open(folder))
+        .isInstanceOf(AttributionException.class)
+        .hasMessageContaining("belongs to other weights");
+  }
+
+  @Test
+  void somethingElseUnderTheIndexsNameIsRefused() throws Exception {
+    Small.model(folder, dataset, 1);
+    Files.writeString(folder.resolve(AttributionIndex.FILE), "not an index at all");
+    assertThatThrownBy(() -> Attributor.open(folder))
+        .isInstanceOf(AttributionException.class)
+        .hasMessageContaining("is not an attribution index of this version");
+  }
+
+  @Test
+  void anotherDatasetThanTheModelsIsRefused() {
+    Small.model(folder, dataset, 1);
+    try (Dataset other = Dataset.open(Small.dataset(shared.resolve("other"), 3, 50))) {
+      assertThatThrownBy(() -> AttributionIndex.build(folder, other))
+          .isInstanceOf(AttributionException.class)
+          .hasMessageContaining("name the right dataset");
+    }
+  }
+}

@@ -1,0 +1,184 @@
+package org.descant.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.descant.audio.Pcm;
+import org.descant.serving.Delivery;
+import org.descant.serving.Delivery.Clip;
+import org.descant.serving.Delivery.CreditLine;
+import org.descant.serving.Delivery.TransferLine;
+import org.descant.serving.Order;
+import org.descant.serving.RefusedException;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParentCommand;
+
+/** Makes one clip: credited, signed, paid. */
+@Command(name = "generate", description = "Make a clip; it leaves credited, signed and paid for.")
+final class GenerateCommand implements Callable<Integer> {
+  static final String DEFAULT_MODEL = "house-demo";
+
+  @ParentCommand Main main = new Main();
+
+  @Parameters(arity = "0..1", paramLabel = "TEXT")
+  @Nullable String text;
+
+  @Option(names = "--seconds", paramLabel = "S")
+  @Nullable Double seconds;
+
+  @Option(names = "--tempo", paramLabel = "BPM")
+  @Nullable Double tempo;
+
+  @Option(names = "--key", paramLabel = "KEY", description = "such as \"D minor\"")
+  @Nullable String key;
+
+  @Option(names = "--tags", split = ",", paramLabel = "A,B")
+  List<String> tags = new ArrayList<>();
+
+  @Option(names = "--style", paramLabel = "ISRC", description = "a recording whose style is open")
+  @Nullable String style;
+
+  @Option(names = "--seed", paramLabel = "N", defaultValue = "0")
+  long seed;
+
+  @Option(names = "--model", paramLabel = "M", defaultValue = DEFAULT_MODEL)
+  String model = DEFAULT_MODEL;
+
+  @Option(names = "--out", required = true, paramLabel = "FILE", description = "a .wav or .flac")
+  Path out = Path.of("");
+
+  @Override
+  public Integer call() throws IOException {
+    String ending = ending(out);
+    Path parent = out.toAbsolutePath().getParent();
+    if (parent == null || !Files.isDirectory(parent) || Files.isDirectory(out)) {
+      throw new UsageException("Cannot write " + out + "; name a file in a folder that is there.");
+    }
+    Output output = main.output();
+    Order order = new Order(text, seconds, tempo, key, tags, style, seed);
+    try (Platform platform = Platform.open(main.homeFolder());
+        Platform.Player player = platform.player(model)) {
+      Clip clip;
+      try {
+        clip = make(player.delivery(), order, output);
+      } catch (RefusedException refused) {
+        return refused(output, refused);
+      }
+      Path aside = out.resolveSibling(out.getFileName() + ".tmp");
+      Files.copy(player.delivery().file(clip, ending), aside, StandardCopyOption.REPLACE_EXISTING);
+      Files.move(aside, out, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      print(output, clip);
+      output.say("written to %s", out);
+      output.document(document(clip));
+      return Exit.DONE;
+    }
+  }
+
+  static Clip make(Delivery delivery, Order order, Output output) {
+    return delivery
+        .open(order)
+        .run(
+            new Delivery.Listener() {
+              private double made;
+
+              @Override
+              public void chunk(Pcm samples) {
+                made += samples.seconds();
+                output.progress(String.format(Locale.ROOT, "  %.1f s made", made));
+              }
+
+              @Override
+              public void credits(List<CreditLine> credits, boolean provisional) {}
+
+              @Override
+              public void money(
+                  long totalMicros, List<TransferLine> transfers, boolean provisional) {}
+            });
+  }
+
+  static int refused(Output output, RefusedException refused) {
+    output.say("Refused: %s", String.valueOf(refused.getMessage()));
+    refused.reasons().forEach(reason -> output.say("  %s", reason));
+    output.document(
+        Map.of(
+            "refused", true,
+            "sentence", String.valueOf(refused.getMessage()),
+            "reasons", refused.reasons()));
+    return Exit.REFUSED;
+  }
+
+  static void print(Output output, Clip clip) {
+    output.say(
+        "%s: %.1f s, %.0f bpm, %s, %.1f× real time, first sound after %d ms",
+        clip.id(),
+        clip.seconds(),
+        clip.tempo(),
+        clip.key(),
+        clip.realTimeFactor(),
+        clip.firstChunkMs());
+    output.say(
+        "  longest span like any training recording: %.2f s (%s)",
+        clip.copied().seconds(), clip.copied().recording());
+    output.say("  shares by %s", clip.shareRule());
+    people(clip).entrySet().stream()
+        .sorted(Map.Entry.<String, Double>comparingByValue().reversed())
+        .limit(8)
+        .forEach(e -> output.say("  %5.1f %%  %s", 100 * e.getValue(), e.getKey()));
+    Map<String, Long> money = new LinkedHashMap<>();
+    clip.transfers().forEach(t -> money.merge(t.toName(), t.amount(), Long::sum));
+    money.forEach((name, micros) -> output.say("  %,9d µ%s to %s", micros, clip.currency(), name));
+  }
+
+  private static Map<String, Double> people(Clip clip) {
+    Map<String, Double> people = new LinkedHashMap<>();
+    clip.credits().forEach(c -> people.merge(c.name() + ", " + c.role(), c.share(), Double::sum));
+    return people;
+  }
+
+  static Map<String, Object> document(Clip clip) {
+    Map<String, Object> document = new LinkedHashMap<>();
+    document.put("clip", clipFacts(clip));
+    document.put("model", Map.of("id", clip.model(), "datasetRoot", clip.datasetRoot()));
+    document.put("credits", clip.credits());
+    document.put("shareRule", clip.shareRule());
+    document.put("attribution", clip.attribution());
+    document.put("transfers", clip.transfers());
+    return document;
+  }
+
+  static Map<String, Object> clipFacts(Clip clip) {
+    Map<String, Object> facts = new LinkedHashMap<>();
+    facts.put("id", clip.id());
+    facts.put("wav", clip.wav());
+    facts.put("flac", clip.flac());
+    facts.put("seconds", clip.seconds());
+    facts.put("sampleRate", clip.sampleRate());
+    facts.put("tempo", clip.tempo());
+    facts.put("key", clip.key());
+    facts.put("seed", clip.seed());
+    facts.put("copiedSeconds", clip.copied().seconds());
+    facts.put("realTimeFactor", clip.realTimeFactor());
+    return facts;
+  }
+
+  private static String ending(Path file) {
+    String name = String.valueOf(file.getFileName()).toLowerCase(Locale.ROOT);
+    if (name.endsWith(".wav")) {
+      return "wav";
+    }
+    if (name.endsWith(".flac")) {
+      return "flac";
+    }
+    throw new UsageException("--out takes a .wav or a .flac file, was " + file + ".");
+  }
+}

@@ -1,0 +1,158 @@
+package org.descant.cli;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.descant.database.Database;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** {@code descant <noun> <verb>}. */
+@Command(
+    name = "descant",
+    description = "Artist-first generative music: who agreed, what was learned, who is paid.",
+    mixinStandardHelpOptions = true,
+    versionProvider = Main.Version.class,
+    subcommands = {
+      DemoCommand.class,
+      ServeCommand.class,
+      DoctorCommand.class,
+      CatalogCommand.class,
+      RightsCommand.class,
+      DatasetCommand.class,
+      TrainCommand.class,
+      GenerateCommand.class,
+      VerifyCommand.class,
+      TraceCommand.class,
+      LedgerCommand.class,
+      ModelsCommand.class,
+      LabCommand.class,
+      EvaluateCommand.class
+    })
+public final class Main implements Runnable {
+  @Spec @Nullable CommandSpec spec;
+
+  @Option(
+      names = "--home",
+      paramLabel = "DIR",
+      scope = ScopeType.INHERIT,
+      description = "State folder (default: $DESCANT_HOME or ~/.descant).")
+  @Nullable Path home;
+
+  @Option(
+      names = "--json",
+      scope = ScopeType.INHERIT,
+      description = "One JSON document on stdout; progress goes to stderr.")
+  boolean json;
+
+  @Option(
+      names = "--trace-errors",
+      scope = ScopeType.INHERIT,
+      hidden = true,
+      description = "Print the stack of an error too.")
+  boolean traceErrors;
+
+  public static void main(String[] args) {
+    int status = run(args);
+    System.out.flush();
+    System.err.flush();
+    // halt() would skip the shutdown hooks that keep a run safe; exit() runs them.
+    System.exit(status);
+  }
+
+  /** Runs one command line and returns its exit status. Safe to call again in one process. */
+  static int run(String... args) {
+    Main main = new Main();
+    CommandLine line =
+        new CommandLine(main)
+            .setCaseInsensitiveEnumValuesAllowed(true)
+            .setUsageHelpAutoWidth(true)
+            .setParameterExceptionHandler(Main::wrongUsage)
+            .setExecutionExceptionHandler((error, command, parsed) -> main.failed(error));
+    return line.execute(args);
+  }
+
+  @Override
+  public void run() {
+    throw new UsageException("Say what to do: `descant --help` lists the commands.");
+  }
+
+  Output output() {
+    return new Output(json);
+  }
+
+  Path homeFolder() {
+    String fromEnvironment = System.getenv("DESCANT_HOME");
+    Path folder =
+        home != null
+            ? home
+            : fromEnvironment != null && !fromEnvironment.isBlank()
+                ? Path.of(fromEnvironment)
+                : Path.of(System.getProperty("user.home"), ".descant");
+    if (Files.exists(folder) && !Files.isDirectory(folder)) {
+      throw new UsageException(
+          "The state folder " + folder + " is a file; name a folder with --home.");
+    }
+    return folder.toAbsolutePath().normalize();
+  }
+
+  private int failed(Exception error) {
+    if (traceErrors) {
+      error.printStackTrace();
+    }
+    System.err.println("descant: " + sentence(error));
+    return Exit.BAD_INPUT;
+  }
+
+  /** What to tell the person: every module's own exceptions carry a sentence made for them. */
+  private static String sentence(Exception error) {
+    Optional<String> ofDatabase = Database.sentence(error);
+    if (ofDatabase.isPresent()) {
+      return ofDatabase.get();
+    }
+    for (Throwable cause = error; cause != null; cause = cause.getCause()) {
+      String message = String.valueOf(cause.getMessage());
+      if (cause.getClass().getName().startsWith("org.descant.")) {
+        return message;
+      }
+      if (message.contains("No space left on device")) {
+        return "The disk is full; make room and run the same command again, nothing is"
+            + " half-written.";
+      }
+    }
+    return "Something broke here: %s (%s); run again with --trace-errors for the stack."
+        .formatted(
+            String.valueOf(error.getMessage()).lines().findFirst().orElse(""),
+            error.getClass().getSimpleName());
+  }
+
+  private static int wrongUsage(ParameterException error, String[] args) {
+    CommandLine command = error.getCommandLine();
+    command
+        .getErr()
+        .println(
+            "descant: "
+                + error.getMessage()
+                + " (`"
+                + command.getCommandSpec().qualifiedName()
+                + " --help` shows the usage).");
+    return Exit.BAD_INPUT;
+  }
+
+  static final class Version implements IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      String version = Main.class.getPackage().getImplementationVersion();
+      return List.of("descant " + (version == null ? "(development)" : version))
+          .toArray(String[]::new);
+    }
+  }
+}

@@ -1,0 +1,142 @@
+package org.descant.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.descant.attribution.Attributor;
+import org.descant.catalog.Catalog;
+import org.descant.database.Database;
+import org.descant.engine.Engine;
+import org.descant.ledger.Ledger;
+import org.descant.models.ModelCard;
+import org.descant.provenance.Lineage;
+import org.descant.provenance.SigningKey;
+import org.descant.provenance.TransparencyLog;
+import org.descant.rights.Clearance;
+import org.descant.rights.Rights;
+import org.descant.serving.Delivery;
+import org.descant.serving.House;
+import org.descant.storage.LocalBlobStore;
+
+/**
+ * A home (state folder) opened: its database and the services that live on it. Cheap services are
+ * made at once; what costs is made by those who need it.
+ */
+final class Platform implements AutoCloseable {
+  private final Path home;
+  private final Database database;
+  private final Rights rights;
+
+  private Platform(Path home, Database database) {
+    this.home = home;
+    this.database = database;
+    this.rights = Rights.open(database);
+  }
+
+  static Platform open(Path home) {
+    try {
+      Files.createDirectories(home);
+    } catch (IOException e) {
+      throw new UsageException(
+          "The state folder "
+              + home
+              + " cannot be made ("
+              + e.getClass().getSimpleName()
+              + "); name a writable one with --home.");
+    }
+    if (!Files.isWritable(home)) {
+      throw new UsageException(
+          "The state folder "
+              + home
+              + " is read-only; make it writable or name another with --home.");
+    }
+    return new Platform(home, Database.open(home));
+  }
+
+  Path home() {
+    return home;
+  }
+
+  Database database() {
+    return database;
+  }
+
+  Rights rights() {
+    return rights;
+  }
+
+  Clearance clearance() {
+    return rights.clearance();
+  }
+
+  LocalBlobStore blobs() {
+    return new LocalBlobStore(home.resolve("blobs"));
+  }
+
+  Catalog catalog() {
+    return Catalog.open(database, blobs());
+  }
+
+  Ledger ledger() {
+    return Ledger.open(database);
+  }
+
+  Lineage lineage() {
+    return Lineage.open(database);
+  }
+
+  TransparencyLog log() {
+    return TransparencyLog.open(home, signingKey());
+  }
+
+  SigningKey signingKey() {
+    return SigningKey.loadOrCreate(home);
+  }
+
+  /** A model on the stage, with its one door. */
+  record Player(House house, Delivery delivery) implements AutoCloseable {
+    @Override
+    public void close() {
+      delivery.close();
+      house.attributor().close();
+      house.engine().close();
+    }
+  }
+
+  /** Opens a model for playing: it joins the thread when its dataset is one of this home's. */
+  Player player(String model) {
+    Path folder = Steps.modelFolder(home, model);
+    ModelCard card = ModelCard.read(folder);
+    if (lineage().find(card.datasetRoot()).isPresent()) {
+      Steps.recordModel(this, card, card.datasetRoot());
+    }
+    Steps.requireAttributionIndex(home, folder, card);
+    int threads = Runtime.getRuntime().availableProcessors();
+    Engine engine = Engine.open(folder, threads);
+    Attributor attributor = Attributor.open(folder);
+    House house =
+        new House(
+            database,
+            rights,
+            catalog(),
+            ledger(),
+            lineage(),
+            log(),
+            signingKey(),
+            engine,
+            attributor,
+            home.resolve("clips"));
+    try {
+      return new Player(house, new Delivery(house));
+    } catch (RuntimeException e) {
+      attributor.close();
+      engine.close();
+      throw e;
+    }
+  }
+
+  @Override
+  public void close() {
+    database.close();
+  }
+}

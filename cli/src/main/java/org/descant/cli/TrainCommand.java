@@ -1,0 +1,136 @@
+package org.descant.cli;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.descant.lab.RunRecord;
+import org.descant.lab.RunStatus;
+import org.descant.models.ModelCard;
+import org.descant.shards.Dataset;
+import org.descant.training.Progress;
+import org.descant.training.Recipe;
+import org.descant.training.RecipeText;
+import org.descant.training.Recipes;
+import org.descant.training.Trainer;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParentCommand;
+
+/** Trains a recipe; the same command goes on with a run that was cut off. */
+@Command(
+    name = "train",
+    description = "Train a recipe on a dataset; resumes a run that was cut off.")
+final class TrainCommand implements Callable<Integer> {
+  private static final int STOP_SECONDS_MAX = 120;
+
+  @ParentCommand Main main = new Main();
+
+  @Parameters(paramLabel = "RECIPE", description = "house-tiny, house-demo, …")
+  String recipe = "";
+
+  @Option(names = "--set", paramLabel = "k=v", description = "Override a key of the recipe.")
+  List<String> overrides = new ArrayList<>();
+
+  @Option(names = "--config", paramLabel = "FILE", description = "YAML with keys to override.")
+  @Nullable Path config;
+
+  @Option(
+      names = "--dataset",
+      paramLabel = "NAME",
+      description = "Default: the newest of this home.")
+  @Nullable String dataset;
+
+  @Option(names = "--out", paramLabel = "RUN", description = "Run folder.")
+  @Nullable Path out;
+
+  @Override
+  public Integer call() throws Exception {
+    Output output = main.output();
+    Path home = main.homeFolder();
+    Recipe effective = Recipes.named(recipe);
+    if (config != null) {
+      effective = RecipeText.withYaml(effective, config);
+    }
+    effective = RecipeText.withOverrides(effective, overrides);
+    Path folder = out != null ? out : home.resolve("runs").resolve(Trainer.runId(effective));
+    try (Dataset opened = Dataset.open(datasetFolder(home))) {
+      RecipeText.flat(effective).forEach((key, value) -> output.progress(key + " = " + value));
+      output.progress("run " + folder + " on " + opened.manifest().id());
+      RunRecord record = run(effective, opened, folder, Progress.to(System.err));
+      if (record.status() != RunStatus.FINISHED) {
+        output.progress("Stopped safely; the same command goes on.");
+        return Exit.INTERRUPTED;
+      }
+      ModelCard card = ModelCard.read(Trainer.modelFolder(folder));
+      try (Platform platform = Platform.open(home)) {
+        Steps.recordRun(platform, record, card);
+      }
+      print(output, record, card, folder);
+      return Exit.DONE;
+    }
+  }
+
+  private Path datasetFolder(Path home) {
+    if (dataset != null) {
+      return Steps.dataset(home, dataset);
+    }
+    return Steps.datasetFolders(home).stream()
+        .findFirst()
+        .orElseThrow(() ->
+            new UsageException(
+                "There is no dataset in "
+                    + home
+                    + "; build one with `descant dataset build NAME`."));
+  }
+
+  private static void print(Output output, RunRecord record, ModelCard card, Path folder) {
+    record.facts().forEach((name, value) -> output.say("%-34s %s", name, value));
+    output.say("model %s in %s", card.id(), Trainer.modelFolder(folder));
+    Map<String, Object> document = new LinkedHashMap<>();
+    document.put("run", folder.toString());
+    document.put("record", record);
+    document.put(
+        "model", Map.of("id", card.id(), "folder", Trainer.modelFolder(folder).toString()));
+    output.document(document);
+  }
+
+  /** Runs to the end, or until somebody interrupts the process: then the present step is saved. */
+  static RunRecord run(Recipe recipe, Dataset dataset, Path folder, Progress progress)
+      throws InterruptedException {
+    Trainer trainer = new Trainer(recipe, dataset, folder, progress);
+    CountDownLatch ended = new CountDownLatch(1);
+    Thread hook =
+        new Thread(
+            () -> {
+              trainer.stop();
+              try {
+                if (!ended.await(STOP_SECONDS_MAX, TimeUnit.SECONDS)) {
+                  System.err.println(
+                      "descant: the run did not stop in time; its last checkpoint is safe.");
+                }
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+            },
+            "descant-stop");
+    Runtime.getRuntime().addShutdownHook(hook);
+    try {
+      return trainer.run();
+    } finally {
+      ended.countDown();
+      try {
+        Runtime.getRuntime().removeShutdownHook(hook);
+      } catch (IllegalStateException shuttingDown) {
+        // The hook is running; it has just been released.
+        System.err.println("descant: interrupted; the run is safe.");
+      }
+    }
+  }
+}

@@ -1,0 +1,1 @@
+create table thing (n integer primary key, name text not null);

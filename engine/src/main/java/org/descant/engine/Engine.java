@@ -1,0 +1,443 @@
+package org.descant.engine;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
+import org.descant.audio.Mode;
+import org.descant.audio.MusicalKey;
+import org.descant.audio.Pcm;
+import org.descant.engine.ModelInfo.TrainedOn;
+import org.descant.models.Codec;
+import org.descant.models.Conditioning;
+import org.descant.models.Decoder;
+import org.descant.models.FrameConditions;
+import org.descant.models.GlobalConditions;
+import org.descant.models.Guidance;
+import org.descant.models.HouseModel;
+import org.descant.models.MagnitudeCodec;
+import org.descant.models.ModelCard;
+import org.descant.models.Planner;
+import org.descant.models.Sampling;
+import org.descant.models.StyleEmbedding;
+import org.descant.rights.Isrc;
+import org.descant.tensor.NativeRuntime;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A loaded model that answers requests, one session at a time: callers wait for their turn. A
+ * session may hold several clips, which share every step. Thread-safe.
+ */
+public final class Engine implements AutoCloseable {
+  /** Frames of codes per push into the codec: about 0.37 s, so the first sound comes early. */
+  private static final int FRAMES_PER_PUSH = 16;
+
+  /** Below this level samples pass as they are; above it they bend, and never reach full scale. */
+  private static final float LIMITER_KNEE = 0.85f;
+
+  /** Who waits for a turn looks this often whether it is still wanted. */
+  private static final int TURN_POLL_MS = 100;
+
+  private static final List<Sampling> SAMPLING =
+      List.of(
+          new Sampling(0.95f, 200, 0.95f),
+          new Sampling(0.95f, 200, 0.95f),
+          new Sampling(0.9f, 200, 0.95f),
+          new Sampling(0.9f, 200, 0.95f));
+
+  private final HouseModel model;
+  private final ModelInfo info;
+  private final ReentrantLock turn = new ReentrantLock(true);
+  private boolean closed; // guarded by turn
+
+  private Engine(HouseModel model) {
+    this.model = model;
+    this.info = info(model.card());
+  }
+
+  /**
+   * Loads a model folder.
+   *
+   * @param threads libtorch's threads inside one operation
+   */
+  public static Engine open(Path modelFolder, int threads) {
+    NativeRuntime.init(threads);
+    HouseModel model = HouseModel.load(modelFolder);
+    try {
+      return new Engine(model);
+    } catch (RuntimeException e) {
+      model.close();
+      throw e;
+    }
+  }
+
+  public ModelInfo info() {
+    return info;
+  }
+
+  /** Listens to a generation while it grows. */
+  @FunctionalInterface
+  public interface Listener {
+    /** More samples, in order; called on the generating thread. */
+    void chunk(Pcm samples);
+  }
+
+  /**
+   * The request with nothing left open: tempo and key are those of a recording the model learned
+   * from whose tags are nearest to what was asked, drawn by the seed among the nearest three.
+   */
+  public GenerationRequest resolve(GenerationRequest request) {
+    Set<String> words = new HashSet<>();
+    for (String word :
+        (request.text() + " " + String.join(" ", request.tags())).split("[^\\p{L}\\p{N}]+")) {
+      words.add(word.toLowerCase(Locale.ROOT));
+    }
+    List<TrainedOn> nearest =
+        info.recordings().stream()
+            .filter(r -> r.tempoBpm() > 0 && !r.key().isEmpty())
+            .sorted(
+                Comparator.comparingLong((TrainedOn r) -> -overlap(r, words))
+                    .thenComparing(r -> r.isrc().toString()))
+            .limit(3)
+            .toList();
+    SplittableRandom random = new SplittableRandom(request.seed());
+    double tempo = 100;
+    MusicalKey key = new MusicalKey(0, Mode.MAJOR);
+    if (!nearest.isEmpty()) {
+      TrainedOn chosen = nearest.get(random.nextInt(nearest.size()));
+      tempo =
+          Math.clamp(chosen.tempoBpm(), GenerationRequest.TEMPO_MIN, GenerationRequest.TEMPO_MAX);
+      key = MusicalKey.parse(chosen.key());
+    }
+    List<String> tags = request.tags();
+    if (tags.isEmpty()) {
+      tags =
+          info.recordings().stream()
+              .flatMap(r -> r.tags().stream())
+              .filter(tag -> words.contains(tag.toLowerCase(Locale.ROOT)))
+              .distinct()
+              .limit(GenerationRequest.TAGS_MAX)
+              .toList();
+    }
+    return new GenerationRequest(
+        request.text(),
+        request.seconds(),
+        request.tempoBpm() != null ? request.tempoBpm() : Double.valueOf(tempo),
+        request.key() != null ? request.key() : key,
+        tags,
+        request.style(),
+        request.seed(),
+        request.guidance());
+  }
+
+  /**
+   * Makes one clip.
+   *
+   * @param cancelled looked at before every frame, and while it waits for its turn
+   * @throws CancellationException when {@code cancelled} said so, or the thread was interrupted
+   *     while it waited
+   */
+  public Generation generate(
+      GenerationRequest request, Listener listener, BooleanSupplier cancelled) {
+    return generate(List.of(request), (clip, chunk) -> listener.chunk(chunk), cancelled).getFirst();
+  }
+
+  /**
+   * Makes several clips of one length and one guidance side by side, without listeners. The same
+   * list gives the same samples; one of its clips made alone may differ, since sums over another
+   * number of rows round otherwise and a draw can tip over.
+   *
+   * @throws EngineException when there are none, or they differ in length or guidance
+   */
+  public List<Generation> generateAll(List<GenerationRequest> requests) {
+    if (requests.isEmpty()) {
+      throw new EngineException("There is nothing to make; give at least one request.");
+    }
+    GenerationRequest first = requests.getFirst();
+    for (GenerationRequest request : requests) {
+      if (request.seconds() != first.seconds() || request.guidance() != first.guidance()) {
+        throw new EngineException(
+            "Clips that are made side by side have one length and one guidance; make those that"
+                + " differ one after the other.");
+      }
+    }
+    return generate(requests, (clip, chunk) -> {}, () -> false);
+  }
+
+  private interface Listeners {
+    void chunk(int clip, Pcm samples);
+  }
+
+  private List<Generation> generate(
+      List<GenerationRequest> requests, Listeners listeners, BooleanSupplier cancelled) {
+    List<GenerationRequest> resolved = requests.stream().map(this::resolve).toList();
+    takeTurn(cancelled);
+    try {
+      if (closed) {
+        throw new EngineException("The model " + info.name() + " is closed; open it again.");
+      }
+      return new Session(resolved, listeners).run(cancelled);
+    } finally {
+      turn.unlock();
+    }
+  }
+
+  private void takeTurn(BooleanSupplier cancelled) {
+    try {
+      while (!turn.tryLock(TURN_POLL_MS, TimeUnit.MILLISECONDS)) {
+        if (cancelled.getAsBoolean()) {
+          throw new CancellationException("The generation was cancelled while it waited.");
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new CancellationException("The generation was interrupted while it waited.");
+    }
+  }
+
+  /** One run of the decoder with its codec streams. */
+  private final class Session {
+    private final List<GenerationRequest> requests;
+    private final Listeners listeners;
+    private final List<Clip> clips = new ArrayList<>();
+    private final int frames;
+    private final long samples;
+    private final long start = System.nanoTime();
+    private long firstChunkNanos;
+
+    Session(List<GenerationRequest> requests, Listeners listeners) {
+      this.requests = requests;
+      this.listeners = listeners;
+      MagnitudeCodec codec = model.codec();
+      double seconds = requests.getFirst().seconds();
+      this.samples = Math.round(seconds * codec.sampleRate());
+      this.frames = Math.toIntExact(Math.ceilDiv(samples, codec.samplesPerFrame()));
+    }
+
+    List<Generation> run(BooleanSupplier cancelled) {
+      List<Conditioning> conditions = requests.stream().map(this::conditions).toList();
+      long[] seeds = requests.stream().mapToLong(GenerationRequest::seed).toArray();
+      float scale = (float) requests.getFirst().guidance();
+      try (Decoder decoder =
+          model.languageModel().decoder(conditions, Guidance.all(scale), sampling(), seeds)) {
+        for (int i = 0; i < requests.size(); i++) {
+          clips.add(new Clip(i));
+        }
+        int pushed = 0;
+        while (!decoder.done()) {
+          if (cancelled.getAsBoolean()) {
+            throw new CancellationException("The generation was cancelled.");
+          }
+          int ready = decoder.step();
+          if (ready - pushed >= FRAMES_PER_PUSH || decoder.done()) {
+            for (int i = 0; i < clips.size(); i++) {
+              clips.get(i).push(decoder.codes(i, pushed, ready));
+            }
+            pushed = ready;
+          }
+        }
+        List<Generation> made = new ArrayList<>();
+        for (int i = 0; i < clips.size(); i++) {
+          made.add(clips.get(i).finish(decoder.codes(i, 0, frames)));
+        }
+        return made;
+      } finally {
+        clips.forEach(Clip::close);
+      }
+    }
+
+    private List<Sampling> sampling() {
+      int books = model.codec().codebooks();
+      List<Sampling> all = new ArrayList<>(SAMPLING);
+      while (all.size() < books) {
+        all.add(SAMPLING.getLast());
+      }
+      return all.subList(0, books);
+    }
+
+    // NullAway does not see, in bytecode, that the record takes a null style.
+    @SuppressWarnings("NullAway")
+    private Conditioning conditions(GenerationRequest request) {
+      MusicalKey key = key(request);
+      boolean minor = key.mode() == Mode.MINOR;
+      FrameConditions plan =
+          Planner.plan(
+              model.codec().frameRate(),
+              tempo(request),
+              key.tonic(),
+              minor,
+              request.tags(),
+              frames / model.codec().frameRate(),
+              request.seed());
+      return new Conditioning(
+          plan,
+          new GlobalConditions(
+              key.tonic(), minor, tags(request), request.text(), style(request.style())));
+    }
+
+    /** A reference brings the tag of its artist along: that is what was allowed. */
+    private List<String> tags(GenerationRequest request) {
+      StyleReference style = request.style();
+      if (style == null) {
+        return request.tags();
+      }
+      List<String> tags = new ArrayList<>(request.tags());
+      for (TrainedOn recording : info.recordings()) {
+        if (recording.isrc().equals(style.cleared().isrc())) {
+          tags.add(recording.artist());
+          if (request.tags().isEmpty()) {
+            tags.addAll(recording.tags());
+          }
+        }
+      }
+      return tags.stream().distinct().toList();
+    }
+
+    private float @Nullable [] style(@Nullable StyleReference style) {
+      if (style == null) {
+        return null;
+      }
+      Pcm sound = style.sound().resampled(model.codec().sampleRate());
+      return StyleEmbedding.of(model.codec(), sound.channels());
+    }
+
+    /** Codes to samples, cut to the length that was asked for. */
+    private final class Clip {
+      private final int index;
+      private final Codec.StreamingDecoder stream = model.codec().stream();
+      private final List<float[][]> parts = new ArrayList<>();
+      private long given;
+
+      Clip(int index) {
+        this.index = index;
+      }
+
+      void push(int[][] codes) {
+        give(stream.push(codes));
+      }
+
+      private void give(float[][] samplesOut) {
+        int count = (int) Math.min(samplesOut[0].length, samples - given);
+        if (count <= 0) {
+          return;
+        }
+        float[][] part = new float[samplesOut.length][count];
+        for (int c = 0; c < part.length; c++) {
+          for (int i = 0; i < count; i++) {
+            part[c][i] = limited(samplesOut[c][i]);
+          }
+        }
+        if (given == 0 && firstChunkNanos == 0) {
+          firstChunkNanos = System.nanoTime() - start;
+        }
+        given += count;
+        parts.add(part);
+        listeners.chunk(index, new Pcm(part, model.codec().sampleRate()));
+      }
+
+      Generation finish(int[][] codes) {
+        give(stream.finish());
+        float[][] whole = new float[parts.getFirst().length][(int) given];
+        int at = 0;
+        for (float[][] part : parts) {
+          for (int c = 0; c < whole.length; c++) {
+            System.arraycopy(part[c], 0, whole[c], at, part[c].length);
+          }
+          at += part[0].length;
+        }
+        return new Generation(
+            requests.get(index),
+            new Pcm(whole, model.codec().sampleRate()),
+            codes,
+            firstChunkNanos / 1_000_000,
+            (System.nanoTime() - start) / 1_000_000);
+      }
+
+      void close() {
+        stream.close();
+      }
+    }
+  }
+
+  /** A soft knee: the identity below {@link #LIMITER_KNEE}, then a curve that nears full scale. */
+  private static float limited(float sample) {
+    float level = Math.abs(sample);
+    if (level <= LIMITER_KNEE) {
+      return sample;
+    }
+    float over = (level - LIMITER_KNEE) / (1 - LIMITER_KNEE);
+    float bent = LIMITER_KNEE + (1 - LIMITER_KNEE) * (over / (1 + over));
+    return Math.copySign(Math.min(bent, 0.999f), sample);
+  }
+
+  private static double tempo(GenerationRequest request) {
+    Double tempo = request.tempoBpm();
+    if (tempo == null) {
+      throw new IllegalStateException("the request was not resolved");
+    }
+    return tempo;
+  }
+
+  private static MusicalKey key(GenerationRequest request) {
+    MusicalKey key = request.key();
+    if (key == null) {
+      throw new IllegalStateException("the request was not resolved");
+    }
+    return key;
+  }
+
+  private static long overlap(TrainedOn recording, Set<String> words) {
+    return recording.tags().stream()
+        .flatMap(tag -> List.of(tag.toLowerCase(Locale.ROOT).split("[^\\p{L}\\p{N}]+")).stream())
+        .filter(words::contains)
+        .count();
+  }
+
+  private static ModelInfo info(ModelCard card) {
+    List<TrainedOn> recordings =
+        card.recordings().stream()
+            .map(r ->
+                new TrainedOn(
+                    Isrc.of(r.isrc()),
+                    r.title(),
+                    r.artist(),
+                    r.tags(),
+                    r.tempoBpm(),
+                    r.key(),
+                    r.heldOut()))
+            .toList();
+    ModelCard.Reliability known = card.attribution();
+    return new ModelInfo(
+        card.id(),
+        card.name(),
+        card.datasetRoot(),
+        recordings,
+        card.evaluation(),
+        known == null
+            ? null
+            : new ModelInfo.Reliability(
+                known.method(), known.score(), known.groups(), known.command()));
+  }
+
+  /** Waits for the session that is at work. Closing again does nothing. */
+  @Override
+  public void close() {
+    turn.lock();
+    try {
+      if (!closed) {
+        closed = true;
+        model.close();
+      }
+    } finally {
+      turn.unlock();
+    }
+  }
+}

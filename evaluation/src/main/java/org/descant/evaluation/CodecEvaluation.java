@@ -1,0 +1,152 @@
+package org.descant.evaluation;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.Consumer;
+import org.descant.audio.AudioFile;
+import org.descant.audio.AudioWriter;
+import org.descant.audio.Pcm;
+import org.descant.audio.analysis.MelDistance;
+import org.descant.models.Codec;
+
+/**
+ * A codec beside Opus on sound that it was not trained on. Both get the same mono excerpts; Opus's
+ * rates are those of its real files, containers included; the codec's are the bits of its codes.
+ * Stateless.
+ */
+public final class CodecEvaluation {
+  private static final int[] OPUS_BITS_PER_SECOND = {
+    AudioWriter.OPUS_BITS_PER_SECOND_MIN, 8_000, 12_000, 16_000, 24_000
+  };
+
+  private CodecEvaluation() {}
+
+  /**
+   * One way to code the excerpts.
+   *
+   * @param kilobitsPerSecond mean over the excerpts
+   * @param melDistanceDb mean {@link MelDistance} to the original
+   * @param each that distance for each excerpt
+   */
+  public record Row(
+      String name, double kilobitsPerSecond, double melDistanceDb, List<Double> each) {}
+
+  /**
+   * What came out.
+   *
+   * @param codec from one codebook to all
+   * @param opus from its lowest rate up
+   * @param encodeTimesRealTime seconds of sound encoded in a second
+   * @param decodeTimesRealTime seconds of sound decoded in a second, phases included
+   */
+  public record Result(
+      List<Row> codec,
+      List<Row> opus,
+      double seconds,
+      double encodeTimesRealTime,
+      double decodeTimesRealTime) {
+
+    /** All codebooks. */
+    public Row full() {
+      return codec.getLast();
+    }
+
+    /** Opus at the rate nearest to the codec's. */
+    public Row nearestOpus() {
+      return opus.stream()
+          .min(
+              Comparator.comparingDouble(
+                  row -> Math.abs(row.kilobitsPerSecond() - full().kilobitsPerSecond())))
+          .orElseThrow();
+    }
+  }
+
+  /**
+   * Measures a codec.
+   *
+   * @param excerpts at any rate; mixed to mono and brought to the codec's rate
+   * @param scratch a folder for Opus files, which are removed again
+   */
+  public static Result of(
+      Codec codec, List<Pcm> excerpts, Path scratch, Consumer<String> progress) {
+    if (excerpts.isEmpty()) {
+      throw new EvaluationException("A codec is measured on at least one excerpt, got none");
+    }
+    List<Pcm> originals =
+        excerpts.stream().map(pcm -> pcm.mono().resampled(codec.sampleRate())).toList();
+    double seconds = originals.stream().mapToDouble(Pcm::seconds).sum();
+    int books = codec.codebooks();
+    double bitsPerBook = Math.log(codec.codebookSize()) / Math.log(2) * codec.frameRate();
+    List<List<Double>> distances = new ArrayList<>();
+    for (int k = 0; k < books; k++) {
+      distances.add(new ArrayList<>());
+    }
+    long encoding = 0;
+    long decoding = 0;
+    for (int i = 0; i < originals.size(); i++) {
+      Pcm original = originals.get(i);
+      long start = System.nanoTime();
+      int[][] codes = codec.encode(original.channels());
+      long coded = System.nanoTime();
+      encoding += coded - start;
+      for (int k = 1; k <= books; k++) {
+        long before = System.nanoTime();
+        float[][] decoded = codec.decode(Arrays.copyOf(codes, k));
+        if (k == books) {
+          decoding += System.nanoTime() - before;
+        }
+        distances
+            .get(k - 1)
+            .add(MelDistance.between(original, new Pcm(decoded, codec.sampleRate())));
+      }
+      progress.accept("codec: excerpt %d of %d".formatted(i + 1, originals.size()));
+    }
+    List<Row> ours = new ArrayList<>();
+    for (int k = 1; k <= books; k++) {
+      List<Double> each = distances.get(k - 1);
+      ours.add(row("%d of %d codebooks".formatted(k, books), k * bitsPerBook / 1000, each));
+    }
+    List<Row> opus = new ArrayList<>();
+    for (int bitsPerSecond : OPUS_BITS_PER_SECOND) {
+      opus.add(opus(originals, bitsPerSecond, scratch));
+    }
+    progress.accept("codec: Opus at %d rates done".formatted(opus.size()));
+    return new Result(
+        List.copyOf(ours),
+        List.copyOf(opus),
+        seconds,
+        seconds / (encoding / 1e9),
+        seconds / (decoding / 1e9));
+  }
+
+  private static Row opus(List<Pcm> originals, int bitsPerSecond, Path scratch) {
+    List<Double> each = new ArrayList<>();
+    long bytes = 0;
+    double seconds = 0;
+    for (Pcm original : originals) {
+      Path file = scratch.resolve("excerpt.opus");
+      try {
+        Files.createDirectories(scratch);
+        AudioWriter.opus(original, file, bitsPerSecond);
+        bytes += Files.size(file);
+        seconds += original.seconds();
+        each.add(MelDistance.between(original, AudioFile.decode(file)));
+        Files.delete(file);
+      } catch (IOException e) {
+        throw new EvaluationException(
+            "Cannot keep an Opus file in %s: %s".formatted(scratch, e.getMessage()), e);
+      }
+    }
+    return row("Opus asked for %,d b/s".formatted(bitsPerSecond), bytes * 8 / seconds / 1000, each);
+  }
+
+  private static Row row(String name, double kilobitsPerSecond, List<Double> each) {
+    double mean = Statistics.mean(each.stream().mapToDouble(d -> d).toArray());
+    return new Row(name, kilobitsPerSecond, mean, List.copyOf(each));
+  }
+}

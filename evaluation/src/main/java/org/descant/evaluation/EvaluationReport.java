@@ -1,0 +1,141 @@
+package org.descant.evaluation;
+
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * What a model is worth. A part that was not asked for, or could not be measured, is null.
+ *
+ * @param model id of its weights
+ * @param name of the model
+ * @param datasetRoot of the dataset it was trained on
+ * @param codec beside Opus
+ * @param generation how fast clips were made
+ * @param control tempo and key
+ * @param memorisation copied spans
+ * @param distance to the music it learned from
+ * @param reliability of attribution
+ * @param seconds of each part, by name
+ */
+public record EvaluationReport(
+    String model,
+    String name,
+    String datasetRoot,
+    CodecEvaluation.@Nullable Result codec,
+    @Nullable Speed generation,
+    ControlEvaluation.@Nullable Result control,
+    @Nullable MemorisationReport memorisation,
+    @Nullable Distances distance,
+    ReliabilityStudy.@Nullable Result reliability,
+    SortedMap<String, Double> seconds) {
+
+  private static final JsonMapper JSON =
+      JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+
+  /**
+   * How fast clips were made.
+   *
+   * @param clips that were made, several side by side
+   * @param timesRealTime seconds of sound, of all of them, made in a second
+   */
+  public record Speed(int clips, double seconds, double timesRealTime) {}
+
+  /**
+   * {@link FrechetDistance}s.
+   *
+   * @param generatedToTrained of the generations to the training recordings
+   * @param heldOutToTrained of music that was held out: what other music of this kind has
+   */
+  public record Distances(double generatedToTrained, double heldOutToTrained) {}
+
+  /** The figures by the names that they have in a model card. */
+  public SortedMap<String, Double> figures() {
+    SortedMap<String, Double> figures = new TreeMap<>();
+    if (codec != null) {
+      add(figures, "codec", codec.full());
+      add(figures, "opus.nearest", codec.nearestOpus());
+      add(figures, "opus.lowest", codec.opus().getFirst());
+      figures.put("codec.encodeTimesRealTime", codec.encodeTimesRealTime());
+      figures.put("codec.decodeTimesRealTime", codec.decodeTimesRealTime());
+    }
+    if (generation != null) {
+      figures.put("generation.timesRealTime", generation.timesRealTime());
+    }
+    if (control != null) {
+      add(figures, "estimators", control.estimators());
+      add(figures, "control", control.all());
+      add(figures, "control.knownPairs", control.known());
+      add(figures, "control.newPairs", control.fresh());
+      add(figures, "control.shuffled", control.shuffled());
+    }
+    if (memorisation != null) {
+      figures.put("memorisation.longestCopySeconds", memorisation.longest().copiedSeconds());
+      figures.put("memorisation.copies", (double) memorisation.copies());
+      figures.put("memorisation.clips", (double) memorisation.generations().size());
+      figures.put(
+          "memorisation.longestTokenRunSeconds",
+          memorisation.generations().stream()
+              .mapToDouble(MemorisationReport.Row::tokenRunSeconds)
+              .max()
+              .orElse(0));
+      figures.put(
+          "memorisation.heldOut.longestCopySeconds",
+          memorisation.heldOut().stream()
+              .mapToDouble(MemorisationReport.Row::copiedSeconds)
+              .max()
+              .orElse(0));
+      figures.put(
+          "memorisation.heldOut.longestTokenRunSeconds",
+          memorisation.heldOut().stream()
+              .mapToDouble(MemorisationReport.Row::tokenRunSeconds)
+              .max()
+              .orElse(0));
+    }
+    if (distance != null) {
+      figures.put("frechet.generatedToTrained", distance.generatedToTrained());
+      figures.put("frechet.heldOutToTrained", distance.heldOutToTrained());
+    }
+    if (reliability != null) {
+      add(figures, "attribution.gradient", reliability.of(ReliabilityStudy.GRADIENT));
+      add(figures, "attribution.similarity", reliability.of(ReliabilityStudy.SIMILARITY));
+      add(figures, "attribution.equalShare", reliability.of(ReliabilityStudy.EQUAL_SHARE));
+      figures.put("attribution.clips", (double) reliability.clips());
+      figures.put("attribution.models", (double) reliability.models());
+      if (Double.isFinite(reliability.repeatability())) {
+        figures.put("attribution.repeatability", reliability.repeatability());
+      }
+    }
+    return figures;
+  }
+
+  private static void add(SortedMap<String, Double> figures, String name, CodecEvaluation.Row row) {
+    figures.put(name + ".kilobitsPerSecond", row.kilobitsPerSecond());
+    figures.put(name + ".melDistance", row.melDistanceDb());
+  }
+
+  private static void add(
+      SortedMap<String, Double> figures, String name, ControlEvaluation.Shares shares) {
+    figures.put(name + ".tempo", shares.tempo());
+    figures.put(name + ".tempoOrOctave", shares.tempoOrOctave());
+    figures.put(name + ".key", shares.key());
+    figures.put(name + ".keyOrRelative", shares.keyOrRelative());
+    figures.put(name + ".clips", (double) shares.clips());
+  }
+
+  private static void add(
+      SortedMap<String, Double> figures, String name, ReliabilityStudy.Score score) {
+    figures.put(name + ".spearman", score.spearman());
+    figures.put(name + ".low", score.low());
+    figures.put(name + ".high", score.high());
+    figures.put(name + ".specific", score.specific());
+    figures.put(name + ".topThree", score.top());
+  }
+
+  /** The report as JSON text. */
+  public String toJson() {
+    return JSON.writeValueAsString(this) + "\n";
+  }
+}

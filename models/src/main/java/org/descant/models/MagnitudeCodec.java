@@ -1,0 +1,538 @@
+package org.descant.models;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.descant.tensor.DType;
+import org.descant.tensor.NoGrad;
+import org.descant.tensor.ParameterStore;
+import org.descant.tensor.ParameterStore.Initializer;
+import org.descant.tensor.ParameterStore.Parameter;
+import org.descant.tensor.Scope;
+import org.descant.tensor.Tensor;
+
+/**
+ * The house codec: log magnitudes to tokens and back, phases by signal processing.
+ *
+ * <pre>
+ *   44.1 kHz -> STFT 2048/512 of the mid, dB -> 2 frames a latent frame (43.07 Hz) + stereo image
+ *     -> linear -> ConvNeXt blocks -> 32 numbers, layer-normed -> residual VQ -> codes
+ *   codes -> sum of entries -> ConvNeXt blocks -> dB -> PGHI + Griffin-Lim -> mid; image -> side
+ * </pre>
+ *
+ * <p>A linear codec runs beside the network and is added to it (see {@link LinearCodec}).
+ *
+ * <p>ConvNeXt blocks as in Vocos (Siuzdak 2023): depthwise convolution over 7 frames, layer norm, a
+ * widening and a narrowing linear layer with GELU between, a learned scale, a residual path. The
+ * decoder's convolutions see 5 frames back and 1 ahead, so a stream lags by one frame a block.
+ *
+ * <p>Training calls {@link #features} in any thread and {@link #train} in the training thread; the
+ * codebooks move inside {@link #train}, everything else by the optimiser over {@link #parameters}.
+ * One thread at a time; {@link #close} frees the weights.
+ */
+public final class MagnitudeCodec implements Codec, AutoCloseable {
+  private static final int KERNEL = 7;
+  private static final int DECODER_AHEAD = 1;
+  private static final double EPSILON = 1e-6;
+
+  /** Frames the network works on at once, beside their context. */
+  private static final int CHUNK_FRAMES = 1024;
+
+  /** A stream waits for this many frames, one block of phase recovery, before it decodes them. */
+  private static final int STREAM_FRAMES = PhaseRecovery.BLOCK / CodecFeatures.STFT_FRAMES;
+
+  /** Longest waveform: half an hour. */
+  private static final int SAMPLES_MAX = 30 * 60 * CodecFeatures.SAMPLE_RATE;
+
+  private static final long PHASE_SEED = 0x5eed;
+  private static final long START_SEED = 0xa5e5;
+
+  private final CodecConfig config;
+  private final ParameterStore store;
+  private final int featureSize;
+  private final Linear in;
+  private final Block[] encoder;
+  private final Linear toLatent;
+  private final Linear skipIn;
+  private final ResidualVq quantiser;
+  private final Linear fromLatent;
+  private final Block[] decoder;
+  private final Norm outNorm;
+  private final Linear out;
+  private final Linear skipOut;
+
+  private MagnitudeCodec(CodecConfig config, long seed) {
+    this.config = config;
+    this.store = new ParameterStore(seed);
+    this.featureSize = CodecFeatures.size(config.stereoBands());
+    int width = config.width();
+    this.in = new Linear("in", featureSize, width, fan(featureSize));
+    this.encoder = new Block[config.encoderBlocks()];
+    Arrays.setAll(
+        encoder, i -> new Block("encoder." + i, config.encoderBlocks(), (KERNEL - 1) / 2));
+    this.toLatent = new Linear("latent", width, config.latent(), Initializer.zeros());
+    this.skipIn = new Linear("skip.in", featureSize, config.latent(), fan(featureSize));
+    this.quantiser = new ResidualVq(config, store);
+    this.fromLatent = new Linear("unlatent", config.latent(), width, fan(config.latent()));
+    this.decoder = new Block[config.decoderBlocks()];
+    Arrays.setAll(decoder, i -> new Block("decoder." + i, config.decoderBlocks(), DECODER_AHEAD));
+    this.outNorm = new Norm("out.norm");
+    this.out = new Linear("out", width, featureSize, Initializer.zeros());
+    this.skipOut = new Linear("skip.out", config.latent(), featureSize, fan(config.latent()));
+  }
+
+  /** A codec with fresh weights that can be trained. */
+  public static MagnitudeCodec create(CodecConfig config, long seed) {
+    MagnitudeCodec codec = new MagnitudeCodec(config, seed);
+    codec.store.build();
+    return codec;
+  }
+
+  /** A codec without gradients, to load weights into. */
+  public static MagnitudeCodec frozen(CodecConfig config) {
+    MagnitudeCodec codec = new MagnitudeCodec(config, 0);
+    codec.store.buildFrozen();
+    return codec;
+  }
+
+  public CodecConfig config() {
+    return config;
+  }
+
+  /** Weights and codebook state: all that a checkpoint must hold. */
+  public ParameterStore parameters() {
+    return store;
+  }
+
+  // ---------------------------------------------------------------- layers
+
+  private static Initializer fan(int in) {
+    return Initializer.normal(1 / Math.sqrt(in));
+  }
+
+  private final class Linear {
+    private final Parameter weight;
+    private final Parameter bias;
+
+    Linear(String name, int from, int to, Initializer start) {
+      weight = store.declare(name + ".weight", start, to, from);
+      bias = store.declare(name + ".bias", Initializer.zeros(), to);
+    }
+
+    Tensor apply(Tensor x) {
+      return x.linear(weight.tensor(), bias.tensor());
+    }
+  }
+
+  private final class Norm {
+    private final Parameter scale;
+    private final Parameter shift;
+
+    Norm(String name) {
+      scale = store.declare(name + ".weight", Initializer.ones(), config.width());
+      shift = store.declare(name + ".bias", Initializer.zeros(), config.width());
+    }
+
+    Tensor apply(Tensor x) {
+      return x.layerNorm(scale.tensor(), shift.tensor(), EPSILON);
+    }
+  }
+
+  private final class Block {
+    private final Parameter filter;
+    private final Parameter filterBias;
+    private final Norm norm;
+    private final Linear widen;
+    private final Linear narrow;
+    private final Parameter layerScale;
+    private final int ahead;
+    private final Tensor.Conv conv = new Tensor.Conv(1, 0, 1, config.width());
+
+    Block(String name, int blocks, int ahead) {
+      int width = config.width();
+      int hidden = width * config.expansion();
+      this.ahead = ahead;
+      filter =
+          store.declareUndecayed(
+              name + ".conv.weight", Initializer.normal(1 / Math.sqrt(KERNEL)), width, 1, KERNEL);
+      filterBias = store.declare(name + ".conv.bias", Initializer.zeros(), width);
+      norm = new Norm(name + ".norm");
+      widen = new Linear(name + ".widen", width, hidden, fan(width));
+      narrow = new Linear(name + ".narrow", hidden, width, fan(hidden));
+      layerScale = store.declare(name + ".scale", Initializer.constant(1.0 / blocks), width);
+    }
+
+    Tensor apply(Tensor xBLW) {
+      Tensor h =
+          xBLW.transpose(1, 2)
+              .pad(KERNEL - 1 - ahead, ahead, 0)
+              .conv1d(filter.tensor(), filterBias.tensor(), conv)
+              .transpose(1, 2);
+      h = narrow.apply(widen.apply(norm.apply(h)).gelu());
+      return xBLW.add(h.mul(layerScale.tensor()));
+    }
+  }
+
+  private Tensor latents(Tensor featuresBLF) {
+    Tensor x = in.apply(featuresBLF);
+    for (Block block : encoder) {
+      x = block.apply(x);
+    }
+    return toLatent
+        .apply(x)
+        .add(skipIn.apply(featuresBLF))
+        .to(DType.F32)
+        .layerNorm(null, null, EPSILON)
+        .to(DType.F32);
+  }
+
+  private Tensor render(Tensor zBLD) {
+    Tensor x = fromLatent.apply(zBLD);
+    for (Block block : decoder) {
+      x = block.apply(x);
+    }
+    return out.apply(outNorm.apply(x)).add(skipOut.apply(zBLD)).to(DType.F32);
+  }
+
+  // ---------------------------------------------------------------- training
+
+  /** Numbers per latent frame of {@link #features}. */
+  public int featureSize() {
+    return featureSize;
+  }
+
+  /**
+   * What the network sees of one or two channels: {@code ceil(samples / 1024)} rows of {@link
+   * #featureSize} numbers. Pure Java; safe in any number of threads.
+   */
+  public float[] features(float[][] channels) {
+    requireWaveform(channels);
+    return new CodecFeatures(config.stereoBands()).of(channels);
+  }
+
+  /**
+   * Starts from the best linear codec of a batch of at least a few hundred frames, which saves the
+   * first minutes; the network learns what lines cannot do.
+   */
+  public void startAt(Tensor featuresBLF) {
+    try (NoGrad noGrad = NoGrad.open();
+        CodecLoss loss = new CodecLoss();
+        Scope scope = Scope.open()) {
+      Tensor rows = featuresBLF.reshape(-1, featureSize);
+      LinearCodec linear =
+          LinearCodec.fit(rows, loss.importance(featureSize), config.latent(), EPSILON, START_SEED);
+      skipIn.weight.tensor().copyFrom(linear.encodeDF());
+      skipIn.bias.tensor().copyFrom(linear.encodeBiasD());
+      skipOut.weight.tensor().copyFrom(linear.decodeFD());
+      skipOut.bias.tensor().copyFrom(linear.decodeBiasF());
+      in.bias.tensor().copyFrom(in.weight.tensor().matmul(rows.mean(0, false)).neg());
+    }
+  }
+
+  /**
+   * Forward pass of one training batch; moves the codebooks. May run inside an autocast region: the
+   * quantiser and the loss stay fp32.
+   *
+   * @param featuresBLF features of the batch, [batch, frames, featureSize]
+   * @param seed of this step's random draws (restarts, dropout of codebooks); give each step its
+   *     own
+   */
+  public CodecLoss.Terms train(Tensor featuresBLF, CodecLoss loss, long seed) {
+    ResidualVq.Quantised quantised = quantiser.train(latents(featuresBLF), seed);
+    return loss.of(render(quantised.quantisedBLD()), featuresBLF, quantised.commitment());
+  }
+
+  /** The loss of a batch with the first {@code codebooks} codebooks, without learning. */
+  public CodecLoss.Terms evaluate(Tensor featuresBLF, CodecLoss loss, int codebooks) {
+    Tensor zBLD = latents(featuresBLF);
+    Tensor quantised = quantiser.decode(quantiser.encode(zBLD, codebooks)).view(zBLD.shape());
+    return loss.of(render(quantised), featuresBLF, zBLD.mseLoss(quantised));
+  }
+
+  // ---------------------------------------------------------------- Codec
+
+  @Override
+  public int sampleRate() {
+    return CodecFeatures.SAMPLE_RATE;
+  }
+
+  @Override
+  public int channels() {
+    return config.stereoBands() == 0 ? 1 : 2;
+  }
+
+  @Override
+  public int samplesPerFrame() {
+    return CodecFeatures.SAMPLES;
+  }
+
+  @Override
+  public int codebooks() {
+    return config.codebooks();
+  }
+
+  @Override
+  public int codebookSize() {
+    return config.codebookSize();
+  }
+
+  private static void requireWaveform(float[][] channels) {
+    if (channels.length < 1 || channels.length > 2) {
+      throw new ModelException("The codec takes 1 or 2 channels, got " + channels.length);
+    }
+    int samples = channels[0].length;
+    if (samples < 1 || samples > SAMPLES_MAX) {
+      throw new ModelException(
+          "The codec takes 1 to " + SAMPLES_MAX + " samples (30 minutes), got " + samples);
+    }
+    if (channels[channels.length - 1].length != samples) {
+      throw new ModelException("Both channels must have the same number of samples");
+    }
+  }
+
+  @Override
+  public int[][] encode(float[][] channels) {
+    return encodeFeatures(features(channels));
+  }
+
+  /** Codes of rows as {@link #features} makes them, which a trainer may have stretched in time. */
+  public int[][] encodeFeatures(float[] rows) {
+    int[][] codes = new int[config.codebooks()][rows.length / featureSize];
+    chunks(
+        rows,
+        (from, zBLD) -> {
+          int[][] part = ResidualVq.toArrays(quantiser.encode(zBLD, config.codebooks()));
+          for (int k = 0; k < part.length; k++) {
+            System.arraycopy(part[k], 0, codes[k], from, part[k].length);
+          }
+        });
+    return codes;
+  }
+
+  /** Latents before quantising, one row of {@code config().latent()} numbers per frame. */
+  public float[] encodeLatents(float[][] channels) {
+    return encodeFeatureLatents(features(channels));
+  }
+
+  /** Latents of rows as {@link #features} makes them. */
+  public float[] encodeFeatureLatents(float[] rows) {
+    int latent = config.latent();
+    float[] latents = new float[rows.length / featureSize * latent];
+    chunks(
+        rows,
+        (from, zBLD) -> {
+          float[] part = zBLD.contiguous().toFloats();
+          System.arraycopy(part, 0, latents, from * latent, part.length);
+        });
+    return latents;
+  }
+
+  private interface LatentChunk {
+    void take(int fromFrame, Tensor zBLD);
+  }
+
+  /** Encodes chunk by chunk; each chunk sees all frames that its convolutions reach. */
+  private void chunks(float[] rows, LatentChunk taker) {
+    if (rows.length == 0 || rows.length % featureSize != 0) {
+      throw new ModelException(
+          "Features are whole rows of " + featureSize + " numbers, got " + rows.length);
+    }
+    int frames = rows.length / featureSize;
+    int reach = config.encoderBlocks() * (KERNEL - 1) / 2;
+    try (NoGrad noGrad = NoGrad.open()) {
+      for (int from = 0; from < frames; from += CHUNK_FRAMES) {
+        int to = Math.min(frames, from + CHUNK_FRAMES);
+        int first = Math.max(0, from - reach);
+        int end = Math.min(frames, to + reach);
+        try (Scope scope = Scope.open()) {
+          float[] seen = Arrays.copyOfRange(rows, first * featureSize, end * featureSize);
+          Tensor x = Tensor.of(seen, 1, end - first, featureSize);
+          taker.take(from, latents(x).narrow(1, from - first, to - from));
+        }
+      }
+    }
+  }
+
+  @Override
+  public float[][] decode(int[][] codes) {
+    int frames = codes.length == 0 ? 0 : codes[0].length;
+    float[][] waveform = new float[channels()][frames * samplesPerFrame()];
+    int at = 0;
+    try (StreamingDecoder stream = stream()) {
+      for (int from = 0; from < frames; from += CHUNK_FRAMES) {
+        int to = Math.min(frames, from + CHUNK_FRAMES);
+        int[][] part = new int[codes.length][];
+        for (int k = 0; k < codes.length; k++) {
+          if (codes[k].length != frames) {
+            throw new ModelException("All codebooks must have the same number of frames");
+          }
+          part[k] = Arrays.copyOfRange(codes[k], from, to);
+        }
+        at = append(stream.push(part), waveform, at);
+      }
+      append(stream.finish(), waveform, at);
+    }
+    return waveform;
+  }
+
+  private static int append(float[][] part, float[][] waveform, int at) {
+    for (int c = 0; c < waveform.length; c++) {
+      System.arraycopy(part[c], 0, waveform[c], at, part[c].length);
+    }
+    return at + part[0].length;
+  }
+
+  @Override
+  public StreamingDecoder stream() {
+    return new Stream();
+  }
+
+  /**
+   * Keeps the codes that the convolutions still reach, the frames whose phases are not final, and
+   * the tails of the overlap-add.
+   */
+  private final class Stream implements StreamingDecoder {
+    private final Stft stft = new Stft(CodecFeatures.FFT, CodecFeatures.HOP);
+    private final PhaseRecovery recovery =
+        new PhaseRecovery(stft, config.griffinLimRounds(), CodecFeatures.SILENCE, PHASE_SEED);
+    private final Stft.Synthesis mid = stft.new Synthesis();
+    private final Stft.Synthesis side = stft.new Synthesis();
+    private final StereoImage image =
+        new StereoImage(Math.max(1, config.stereoBands()), CodecFeatures.FFT, sampleRate());
+    private final int ahead = DECODER_AHEAD * config.decoderBlocks();
+    private final int behind = (KERNEL - 1 - DECODER_AHEAD) * config.decoderBlocks();
+
+    private int[][] held = new int[0][0]; // codes from heldFrom on
+    private int books;
+    private int rendered; // frames of held that were rendered
+    private float[] images = new float[0]; // stereo numbers of frames whose phases are pending
+    private int stftFramesDone; // STFT frames synthesised of the first image row
+    private boolean finished;
+
+    @Override
+    public float[][] push(int[][] codes) {
+      if (finished) {
+        throw new ModelException("This stream was finished; start another one");
+      }
+      requireCodes(codes);
+      if (books == 0) {
+        books = codes.length;
+        held = new int[books][0];
+      }
+      for (int k = 0; k < books; k++) {
+        int[] joined = Arrays.copyOf(held[k], held[k].length + codes[k].length);
+        System.arraycopy(codes[k], 0, joined, held[k].length, codes[k].length);
+        held[k] = joined;
+      }
+      int ready = held[0].length - ahead - rendered;
+      return ready < STREAM_FRAMES ? new float[channels()][0] : advance(ready, false);
+    }
+
+    @Override
+    public float[][] finish() {
+      if (finished) {
+        throw new ModelException("This stream was finished; start another one");
+      }
+      finished = true;
+      if (books == 0) {
+        return new float[channels()][0];
+      }
+      return advance(held[0].length - rendered, true);
+    }
+
+    private void requireCodes(int[][] codes) {
+      if (codes.length < 1 || codes.length > config.codebooks()) {
+        throw new ModelException(
+            "The codec decodes 1 to " + config.codebooks() + " codebooks, got " + codes.length);
+      }
+      if (books != 0 && codes.length != books) {
+        throw new ModelException("A stream keeps its number of codebooks, " + books);
+      }
+      for (int[] book : codes) {
+        if (book.length != codes[0].length) {
+          throw new ModelException("All codebooks must have the same number of frames");
+        }
+        for (int code : book) {
+          if (code < 0 || code >= config.codebookSize()) {
+            throw new ModelException(
+                "Codes go from 0 to " + (config.codebookSize() - 1) + ", got " + code);
+          }
+        }
+      }
+    }
+
+    /** Renders {@code count} more frames and gives out the samples that became final. */
+    private float[][] advance(int count, boolean last) {
+      float[] magnitude = new float[count * CodecFeatures.STFT_FRAMES * CodecFeatures.BINS];
+      if (count > 0) {
+        renderInto(count, last, magnitude);
+      }
+      PhaseRecovery.Frames ready =
+          recovery.append(magnitude, count * CodecFeatures.STFT_FRAMES, last);
+      float[] middle = mid.add(ready.re(), ready.im(), ready.count(), last);
+      if (config.stereoBands() == 0) {
+        return new float[][] {middle};
+      }
+      float[] sideRe = new float[ready.re().length];
+      float[] sideIm = new float[ready.re().length];
+      int size = image.size();
+      for (int t = 0; t < ready.count(); t++, stftFramesDone++) {
+        int row = stftFramesDone / CodecFeatures.STFT_FRAMES;
+        image.rebuild(ready.re(), ready.im(), t, images, row * size, sideRe, sideIm);
+      }
+      int whole = stftFramesDone / CodecFeatures.STFT_FRAMES;
+      images = Arrays.copyOfRange(images, whole * size, images.length);
+      stftFramesDone -= whole * CodecFeatures.STFT_FRAMES;
+      float[] rest = side.add(sideRe, sideIm, ready.count(), last);
+      float[] left = new float[middle.length];
+      float[] right = new float[middle.length];
+      for (int i = 0; i < middle.length; i++) {
+        left[i] = middle[i] + rest[i];
+        right[i] = middle[i] - rest[i];
+      }
+      return new float[][] {left, right};
+    }
+
+    private void renderInto(int count, boolean last, float[] magnitude) {
+      int first = Math.max(0, rendered - behind);
+      int end = last ? held[0].length : rendered + count + ahead;
+      float[] rows;
+      try (NoGrad noGrad = NoGrad.open();
+          Scope scope = Scope.open()) {
+        List<Tensor> codes = new ArrayList<>();
+        for (int k = 0; k < books; k++) {
+          long[] seen = Arrays.stream(held[k], first, end).asLongStream().toArray();
+          codes.add(Tensor.of(seen, seen.length));
+        }
+        Tensor z = quantiser.decode(codes).view(1, end - first, config.latent());
+        rows = render(z).narrow(1, rendered - first, count).contiguous().toFloats();
+      }
+      int spectrum = CodecFeatures.STFT_FRAMES * CodecFeatures.BINS;
+      int size = featureSize - spectrum;
+      int at = images.length;
+      images = Arrays.copyOf(images, at + count * size);
+      for (int l = 0; l < count; l++) {
+        for (int i = 0; i < spectrum; i++) {
+          magnitude[l * spectrum + i] = CodecFeatures.magnitude(rows[l * featureSize + i]);
+        }
+        System.arraycopy(rows, l * featureSize + spectrum, images, at + l * size, size);
+      }
+      rendered += count;
+      int forget = Math.max(0, rendered - behind);
+      for (int k = 0; k < books; k++) {
+        held[k] = Arrays.copyOfRange(held[k], forget, held[k].length);
+      }
+      rendered -= forget;
+    }
+
+    @Override
+    public void close() {
+      finished = true;
+    }
+  }
+
+  @Override
+  public void close() {
+    store.close();
+  }
+}

@@ -1,0 +1,228 @@
+package org.descant.shards;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import org.descant.audio.MusicAnnotations;
+import org.descant.audio.Pcm;
+import tools.jackson.core.JacksonException;
+
+/**
+ * A dataset on disk, mapped into memory. Recordings are numbered from 0 in the manifest's order.
+ * Reading is safe for many threads at once until {@link #close}.
+ */
+public final class Dataset implements AutoCloseable {
+  private final Path folder;
+  private final Manifest manifest;
+  private final List<ShardFile> shards;
+  private final List<Fields> fields;
+
+  private Dataset(Path folder, Manifest manifest, List<ShardFile> shards, List<Fields> fields) {
+    this.folder = folder;
+    this.manifest = manifest;
+    this.shards = shards;
+    this.fields = fields;
+  }
+
+  /**
+   * Opens a dataset: reads the manifest, the index of every shard and the field files, and compares
+   * them. The sound itself is only hashed by {@link #verify}.
+   *
+   * @throws ShardException when a part is missing, damaged, without its rights fields, or does not
+   *     belong to the manifest
+   */
+  public static Dataset open(Path folder) {
+    Manifest manifest = Manifest.read(folder);
+    var shards = new ArrayList<ShardFile>();
+    var fields = new ArrayList<Fields>();
+    var dataset = new Dataset(folder, manifest, shards, fields);
+    try {
+      for (Manifest.ShardInfo info : manifest.shards()) {
+        shards.add(ShardFile.open(folder.resolve(info.file())));
+        fields.addAll(readFields(folder.resolve(info.fieldsFile()), info.fieldsSha256()));
+      }
+      dataset.compare();
+      return dataset;
+    } catch (RuntimeException e) {
+      dataset.close();
+      throw e;
+    }
+  }
+
+  private static List<Fields> readFields(Path file, String sha256) {
+    try {
+      if (!Hashes.hexOf(file).equals(sha256)) {
+        throw new ShardException("field file " + file + " is damaged: build the dataset again");
+      }
+      var fields = new ArrayList<Fields>();
+      for (String line : Files.readAllLines(file)) {
+        fields.add(Json.MAPPER.readValue(line, Fields.class));
+      }
+      return fields;
+    } catch (IOException e) {
+      throw new ShardException("cannot read field file " + file + ": " + e.getMessage(), e);
+    } catch (JacksonException e) {
+      throw new ShardException("cannot read field file " + file + ": " + Json.problem(e), e);
+    }
+  }
+
+  private void compare() {
+    int records = shards.stream().mapToInt(shard -> shard.entries().size()).sum();
+    if (records != size() || fields.size() != size()) {
+      throw new ShardException(
+          "dataset %s is damaged: the manifest lists %d recordings, the shards hold %d"
+              .formatted(folder, size(), records));
+    }
+    for (int i = 0; i < size(); i++) {
+      Manifest.Included listed = manifest.included().get(i);
+      if (listed.shard() < 0
+          || listed.shard() >= shards.size()
+          || listed.record() < 0
+          || listed.record() >= shards.get(listed.shard()).entries().size()) {
+        throw new ShardException(
+            "dataset %s is damaged: recording %s is in no shard".formatted(folder, listed.isrc()));
+      }
+      ShardEntry entry = entry(i);
+      if (!entry.isrc().equals(listed.isrc())
+          || !entry.decisionId().equals(listed.decisionId())
+          || !entry.rulesHash().equals(listed.rulesHash())
+          || !entry.pcmHash().equals(listed.pcmHash())
+          || !fields.get(i).isrc().equals(listed.isrc())) {
+        throw new ShardException(
+            "dataset %s is damaged: the shard's record of %s is not the manifest's"
+                .formatted(folder, listed.isrc()));
+      }
+    }
+  }
+
+  public Path folder() {
+    return folder;
+  }
+
+  public Manifest manifest() {
+    return manifest;
+  }
+
+  /** Number of recordings. */
+  public int size() {
+    return manifest.included().size();
+  }
+
+  /** The index record of a recording: rate, channels, rights, hashes. */
+  public ShardEntry entry(int recording) {
+    Manifest.Included included = manifest.included().get(recording);
+    return shards.get(included.shard()).entries().get(included.record());
+  }
+
+  /** Compact ISRC of a recording. */
+  public String isrc(int recording) {
+    return manifest.included().get(recording).isrc();
+  }
+
+  /** Number of frames of a recording. */
+  public int frames(int recording) {
+    return Math.toIntExact(entry(recording).frames());
+  }
+
+  /**
+   * Frames of a recording as planar floats.
+   *
+   * @throws ShardException unless {@code 0 <= from} and {@code from + frames} is within it
+   */
+  public Pcm read(int recording, long from, int frames) {
+    Manifest.Included included = manifest.included().get(recording);
+    return shards.get(included.shard()).read(included.record(), from, frames);
+  }
+
+  /** A whole recording. */
+  public Pcm read(int recording) {
+    return read(recording, 0, frames(recording));
+  }
+
+  /** What is known of its music. */
+  public Optional<MusicAnnotations> annotations(int recording) {
+    return Optional.ofNullable(fields.get(recording).annotations());
+  }
+
+  /** Display name of its artist. */
+  public String artist(int recording) {
+    return fields.get(recording).artist();
+  }
+
+  /** Its title; may be empty. */
+  public String title(int recording) {
+    return fields.get(recording).title();
+  }
+
+  public List<String> tags(int recording) {
+    return fields.get(recording).tags();
+  }
+
+  /** Its description; may be empty. */
+  public String text(int recording) {
+    return fields.get(recording).text();
+  }
+
+  /**
+   * Recordings to set aside for measuring, in rising order: those with the smallest SHA-256 of
+   * {@code "heldout/1 "} and the ISRC, no two of one artist while there are artists left. A pure
+   * function of the dataset's ISRCs and artists.
+   *
+   * @throws ShardException unless at least one recording is left for training
+   */
+  public List<Integer> heldOut(int count) {
+    if (count < 0 || count >= size()) {
+      throw new ShardException(
+          "%d of %d recordings cannot be held out; hold out at most %d"
+              .formatted(count, size(), size() - 1));
+    }
+    var byHash = new ArrayList<Integer>();
+    for (int i = 0; i < size(); i++) {
+      byHash.add(i);
+    }
+    byHash.sort(Comparator.comparing(i -> Hashes.hexOf("heldout/1 " + isrc(i))));
+    var chosen = new ArrayList<Integer>();
+    var artists = new HashSet<String>();
+    for (int i : byHash) {
+      if (chosen.size() < count && artists.add(artist(i))) {
+        chosen.add(i);
+      }
+    }
+    for (int i : byHash) {
+      if (chosen.size() < count && !chosen.contains(i)) {
+        chosen.add(i);
+      }
+    }
+    chosen.sort(Comparator.naturalOrder());
+    return List.copyOf(chosen);
+  }
+
+  /**
+   * Hashes every byte of the dataset again.
+   *
+   * @throws ShardException that names the first damaged part
+   */
+  public void verify() {
+    shards.forEach(ShardFile::verify);
+    for (Manifest.ShardInfo info : manifest.shards()) {
+      Path file = folder.resolve(info.file());
+      try {
+        if (Files.size(file) != info.bytes() || !Hashes.hexOf(file).equals(info.sha256())) {
+          throw new ShardException("shard " + file + " is damaged: it has another hash");
+        }
+      } catch (IOException e) {
+        throw new ShardException("cannot read shard " + file + ": " + e.getMessage(), e);
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    shards.forEach(ShardFile::close);
+  }
+}

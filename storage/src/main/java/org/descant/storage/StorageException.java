@@ -1,0 +1,18 @@
+package org.descant.storage;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A file could not be kept or given back; the message is one sentence for the person at the door.
+ */
+public final class StorageException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  public StorageException(String message) {
+    super(message);
+  }
+
+  public StorageException(String message, @Nullable Throwable cause) {
+    super(message, cause);
+  }
+}

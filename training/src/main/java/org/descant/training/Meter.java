@@ -1,0 +1,163 @@
+package org.descant.training;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.descant.lab.MetricLine;
+
+/**
+ * Sums up the steps of a stage and says one line every so many: to the run folder and to whoever
+ * listens. Not thread-safe.
+ *
+ * <p>What is logged of losses and norms is a function of the run; speed, waiting and memory are of
+ * the moment.
+ */
+final class Meter {
+  private static final String COUNT = "meter.count";
+  private static final String SUM = "meter.sum.";
+  private static final Path PROCESS_STATUS = Path.of("/proc/self/status");
+
+  private final String stage;
+  private final long firstStep;
+  private final long steps;
+  private final int every;
+  private final Consumer<MetricLine> log;
+  private final Progress progress;
+
+  private final Map<String, Double> sums = new LinkedHashMap<>();
+  private int counted;
+  private int countedNow;
+  private double audioSeconds;
+  private long tokens;
+  private long lineBegan = System.nanoTime();
+  private long stepsTimed;
+  private double secondsTimed;
+
+  /**
+   * @param firstStep of the stage, counted over the whole run
+   * @param steps of the stage
+   * @param every steps between two lines
+   */
+  Meter(
+      String stage,
+      long firstStep,
+      long steps,
+      int every,
+      Consumer<MetricLine> log,
+      Progress progress) {
+    this.stage = stage;
+    this.firstStep = firstStep;
+    this.steps = steps;
+    this.every = every;
+    this.log = log;
+    this.progress = progress;
+  }
+
+  /**
+   * Counts a step, and logs when it is the turn of a line; lines fall on the same steps, and means
+   * are over the same steps, however often a run was cut off.
+   *
+   * @param step over the whole run
+   * @param values means to log, {@code loss} among them
+   * @param audioSeconds that went through
+   * @param tokens that went through
+   * @param prefetch asked for the time spent waiting
+   */
+  void step(
+      long step,
+      Map<String, Double> values,
+      double learningRate,
+      double gradientNorm,
+      double audioSeconds,
+      long tokens,
+      Prefetch<?> prefetch) {
+    values.forEach((name, value) -> sums.merge(name, value, Double::sum));
+    counted++;
+    countedNow++;
+    this.audioSeconds += audioSeconds;
+    this.tokens += tokens;
+    long inStage = step - firstStep + 1;
+    if (inStage % every != 0 && inStage != steps) {
+      return;
+    }
+    double seconds = Math.max(1e-9, (System.nanoTime() - lineBegan) / 1e9);
+    stepsTimed += countedNow;
+    secondsTimed += seconds;
+    double wait = prefetch.waitNanosSinceLastCall() / 1e9 / seconds;
+    long memory = residentBytes();
+    var line = new LinkedHashMap<String, Double>();
+    sums.forEach((name, sum) -> line.put(name, sum / counted));
+    line.put("learningRate", learningRate);
+    line.put("gradientNorm", gradientNorm);
+    line.put("audioSecondsPerSecond", this.audioSeconds / seconds);
+    if (this.tokens > 0) {
+      line.put("tokensPerSecond", this.tokens / seconds);
+    }
+    line.put("dataWait", wait);
+    line.put("memoryBytes", (double) memory);
+    log.accept(new MetricLine(stage, step, line));
+    progress.step(
+        new Progress.Line(
+            stage,
+            inStage,
+            steps,
+            sums.getOrDefault("loss", 0.0) / counted,
+            learningRate,
+            gradientNorm,
+            this.audioSeconds / seconds,
+            this.tokens / seconds,
+            wait,
+            memory,
+            Duration.ofMillis(Math.round((steps - inStage) * 1e3 * secondsTimed / stepsTimed))));
+    sums.clear();
+    counted = 0;
+    countedNow = 0;
+    this.audioSeconds = 0;
+    this.tokens = 0;
+    lineBegan = System.nanoTime();
+  }
+
+  /** What a checkpoint must hold so that the next line's means are whole. */
+  Map<String, Double> state() {
+    var state = new LinkedHashMap<String, Double>();
+    state.put(COUNT, (double) counted);
+    sums.forEach((name, sum) -> state.put(SUM + name, sum));
+    return state;
+  }
+
+  /** Goes on from {@link #state}; other numbers in the map are left alone. */
+  void restore(Map<String, Double> state) {
+    counted = state.getOrDefault(COUNT, 0.0).intValue();
+    state.forEach((name, sum) -> {
+      if (name.startsWith(SUM)) {
+        sums.put(name.substring(SUM.length()), sum);
+      }
+    });
+  }
+
+  /** Leaves the time since the last line out of the next line's speed, as after a measurement. */
+  void pause(long nanos) {
+    lineBegan += nanos;
+  }
+
+  /** Resident memory of this process, or of the heap where the system does not tell. */
+  static long residentBytes() {
+    try (var lines = Files.lines(PROCESS_STATUS)) {
+      return lines
+          .filter(line -> line.startsWith("VmRSS:"))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) << 10)
+          .findFirst()
+          .orElseGet(Meter::heapBytes);
+    } catch (IOException e) {
+      return heapBytes();
+    }
+  }
+
+  private static long heapBytes() {
+    return Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();
+  }
+}

@@ -1,0 +1,372 @@
+package org.descant.training;
+
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.descant.audio.Pcm;
+import org.descant.lab.Lab;
+import org.descant.lab.RunFolder;
+import org.descant.lab.RunRecord;
+import org.descant.lab.RunStatus;
+import org.descant.models.HouseModel;
+import org.descant.models.ModelCard;
+import org.descant.shards.Dataset;
+import org.descant.tensor.NativeRuntime;
+import org.descant.tensor.Precision;
+import org.descant.tensor.Tensor;
+
+/**
+ * One training run: codec, tokens, language model. Run it again with the same folder after any kind
+ * of end, and it goes on to the same bits.
+ *
+ * <pre>{@code
+ * var trainer = new Trainer(Recipes.named("house-tiny"), dataset, folder, Progress.to(System.err));
+ * Runtime.getRuntime().addShutdownHook(new Thread(trainer::stop)); // and wait for run() to return
+ * RunRecord record = trainer.run();
+ * }</pre>
+ *
+ * <p>{@link #run} belongs to one thread; {@link #stop} may come from any.
+ */
+public final class Trainer {
+  /** The house models' operations are too small to feed more. */
+  private static final int AUTO_THREADS_MAX = 8;
+
+  private static final int ID_HASH_DIGITS = 8;
+  private static final String MODEL_FOLDER = "model";
+  private static final String REQUESTED_HASH = "requestedRecipeHash";
+  private static final String FAILURE = "failure";
+  private static final String SECONDS = "seconds.";
+
+  private final Recipe requested;
+  private final Dataset dataset;
+  private final Path path;
+  private final Progress progress;
+  private volatile boolean stopRequested;
+
+  /**
+   * Prepares a run; nothing is written before {@link #run}.
+   *
+   * @param recipe as asked for; {@code auto} in it is resolved at the first start
+   * @param dataset to learn from; stays open and belongs to the caller
+   * @param runFolder new, or of a run of the same recipe and dataset that goes on
+   */
+  public Trainer(Recipe recipe, Dataset dataset, Path runFolder, Progress progress) {
+    this.requested = recipe;
+    this.dataset = dataset;
+    this.path = runFolder;
+    this.progress = progress;
+  }
+
+  /** Runs to the end without a way to stop. */
+  public static RunRecord run(Recipe recipe, Dataset dataset, Path runFolder, Progress progress) {
+    return new Trainer(recipe, dataset, runFolder, progress).run();
+  }
+
+  /** The name that a run of this recipe has by default: {@code house-tiny-1a2b3c4d}. */
+  public static String runId(Recipe recipe) {
+    return recipe.name() + "-" + RecipeText.hash(recipe).substring(0, ID_HASH_DIGITS);
+  }
+
+  /** The model folder of a finished run. */
+  public static Path modelFolder(Path runFolder) {
+    return runFolder.resolve(MODEL_FOLDER);
+  }
+
+  /** Asks the run to stop after its present step, with a checkpoint. Returns at once. */
+  public void stop() {
+    stopRequested = true;
+  }
+
+  /**
+   * Starts the run, or goes on with it; of a finished run only returns the record.
+   *
+   * @return the record: {@code FINISHED}, or {@code STOPPED} when {@link #stop} was called
+   * @throws TrainingException when the folder is of another run, or a loss is not finite
+   * @throws org.descant.lab.LabException when another process works on the run, or the disk fails
+   */
+  public RunRecord run() {
+    if (RunFolder.isRun(path)) {
+      RunRecord record = RunFolder.record(path);
+      requireSame(record);
+      if (record.status() == RunStatus.FINISHED) {
+        return record;
+      }
+    }
+    try (RunFolder folder = RunFolder.openForWriting(path)) {
+      RunRecord record = begin(folder);
+      try {
+        return train(folder, record);
+      } catch (TrainingException e) {
+        folder.save(
+            RunFolder.record(path)
+                .with(
+                    RunStatus.FAILED,
+                    Instant.now(),
+                    record.step(),
+                    Map.of(FAILURE, String.valueOf(e.getMessage()))));
+        throw e;
+      }
+    }
+  }
+
+  private void requireSame(RunRecord record) {
+    if (!RecipeText.hash(requested).equals(record.facts().get(REQUESTED_HASH))) {
+      throw new TrainingException(
+          "%s is a run of another recipe (%s); choose another --out".formatted(path, record.id()));
+    }
+    if (!record.datasetRoot().equals(dataset.manifest().root())) {
+      throw new TrainingException(
+          "%s was trained on dataset %s with root %s, this one has root %s; choose another --out"
+              .formatted(
+                  path,
+                  record.dataset(),
+                  record.datasetRoot().substring(0, 12),
+                  dataset.manifest().root().substring(0, 12)));
+    }
+  }
+
+  /** The record to go on with, or a new one with everything resolved. */
+  private RunRecord begin(RunFolder folder) {
+    String code =
+        CodeTree.of(
+            List.of(Tensor.class, HouseModel.class, Dataset.class, Pcm.class, Trainer.class));
+    RunRecord record;
+    if (RunFolder.isRun(path)) {
+      record = RunFolder.record(path);
+      if (!record.codeTree().equals(code)) {
+        progress.note(
+            "the code has changed since this run began (%s, now %s): its bits may not be those of an"
+                    .formatted(record.codeTree().substring(0, 12), code.substring(0, 12))
+                + " unbroken run");
+      }
+      NativeRuntime.init(record.threads());
+      record = record.with(RunStatus.RUNNING, null, record.step(), Map.of());
+    } else {
+      int threads =
+          requested.threads() > 0
+              ? requested.threads()
+              : Math.min(Runtime.getRuntime().availableProcessors(), AUTO_THREADS_MAX);
+      NativeRuntime.init(threads);
+      String precision =
+          requested.precision().equals("auto")
+              ? Precision.auto().name().toLowerCase(Locale.ROOT)
+              : requested.precision();
+      Recipe recipe = requested.resolved(precision, threads);
+      NativeRuntime.Description runtime = NativeRuntime.describe();
+      record =
+          new RunRecord(
+              RunRecord.VERSION,
+              runId(requested),
+              recipe.name(),
+              RecipeText.hash(recipe),
+              RecipeText.toMap(recipe),
+              dataset.manifest().id(),
+              dataset.manifest().root(),
+              recipe.seed(),
+              code,
+              Map.of("libtorch", runtime.libtorch(), "java", Runtime.version().toString()),
+              runtime.cpu() + ", " + runtime.vectorInstructions(),
+              threads,
+              RunStatus.RUNNING,
+              Instant.now(),
+              null,
+              0,
+              recipe.steps(),
+              Map.of(REQUESTED_HASH, RecipeText.hash(requested)));
+      progress.note("effective recipe " + RecipeText.canonical(recipe));
+    }
+    folder.save(record);
+    return record;
+  }
+
+  private RunRecord train(RunFolder folder, RunRecord record) {
+    Recipe recipe = RecipeText.fromMap(record.effectiveRecipe());
+    Setting setting =
+        Setting.of(
+            recipe, record.recipeHash(), dataset, path, folder::log, progress, () -> stopRequested);
+    Optional<Checkpoints.Saved> saved = setting.checkpoints().latest();
+    String stage = saved.map(s -> s.facts().stage()).orElse("");
+    progress.note(
+        "%s: %d recordings to learn from, %d held out, %.1f minutes; %s, %d threads%s"
+            .formatted(
+                record.id(),
+                setting.trained().size(),
+                setting.heldOut().size(),
+                dataset.manifest().seconds() / 60,
+                recipe.precision(),
+                recipe.threads(),
+                saved.map(s -> "; goes on after step " + s.facts().step()).orElse("")));
+    var facts = new LinkedHashMap<String, Object>(record.facts());
+
+    CodecStage codec = new CodecStage(setting);
+    try (var weights = codec.codec()) {
+      long begin = System.nanoTime();
+      if (stage.isEmpty() || stage.equals(CodecStage.NAME)) {
+        boolean done = codec.train(saved.orElse(null));
+        begin = timed(facts, CodecStage.NAME, begin);
+        if (!done) {
+          return ended(folder, record, RunStatus.STOPPED, facts);
+        }
+        folder.save(record.with(RunStatus.RUNNING, null, recipe.codecSteps(), facts));
+        saved = Optional.empty();
+      } else {
+        codec.restoreWeights(saved.orElseThrow());
+      }
+      Tokens tokens = new TokenStage(setting, weights).code();
+      begin = timed(facts, TokenStage.NAME, begin);
+      if (tokens == null) {
+        return ended(folder, record, RunStatus.STOPPED, facts);
+      }
+
+      try (var lm = new LmStage(setting, codec, tokens)) {
+        long last;
+        if (stage.equals(LmStage.DONE)) {
+          lm.restoreShipped(saved.orElseThrow());
+          last = saved.get().facts().step();
+        } else {
+          last = lm.train(saved.orElse(null));
+        }
+        timed(facts, LmStage.NAME, begin);
+        if (last < 0) {
+          return ended(folder, record, RunStatus.STOPPED, facts);
+        }
+        facts.putAll(figures(path, recipe));
+        facts.put("sequencesSeen", lm.sequencesSeen(last));
+        ModelCard card = ship(setting, record, facts, last, codec, tokens, lm, modelFolder(path));
+        facts.put("model", card.id());
+        return ended(folder, record, RunStatus.FINISHED, facts);
+      }
+    }
+  }
+
+  private static ModelCard ship(
+      Setting setting,
+      RunRecord record,
+      Map<String, Object> facts,
+      long step,
+      CodecStage codec,
+      Tokens tokens,
+      LmStage lm,
+      Path folder) {
+    var training = new TreeMap<>(facts);
+    training.put("step", step);
+    training.put("steps", record.steps());
+    training.put("threads", record.threads());
+    training.put("precision", setting.recipe().precision());
+    training.put("processor", record.processor());
+    training.put("codeTree", record.codeTree());
+    return HouseModel.save(
+        folder,
+        codec.codec(),
+        lm.model(),
+        Cards.card(setting, tokens.styles(), training, figures(setting.path(), setting.recipe())));
+  }
+
+  /**
+   * Writes the model that a run would ship if it ended now, from its newest checkpoint. The run may
+   * be going on in another process.
+   *
+   * @param runFolder of a run that has a checkpoint of its language model
+   * @param modelFolder that receives {@code model.safetensors} and {@code card.json}
+   * @return the card as written
+   * @throws TrainingException when there is no such checkpoint, or the dataset is another
+   */
+  public static ModelCard snapshot(Dataset dataset, Path runFolder, Path modelFolder) {
+    RunRecord record = RunFolder.record(runFolder);
+    if (!record.datasetRoot().equals(dataset.manifest().root())) {
+      throw new TrainingException(
+          "%s was trained on dataset %s, not on this one".formatted(runFolder, record.dataset()));
+    }
+    NativeRuntime.init(1);
+    Recipe recipe = RecipeText.fromMap(record.effectiveRecipe());
+    Setting setting =
+        Setting.of(
+            recipe,
+            record.recipeHash(),
+            dataset,
+            runFolder,
+            line -> {},
+            Progress.NONE,
+            () -> false);
+    Checkpoints.Saved saved =
+        setting
+            .checkpoints()
+            .latest()
+            .filter(s -> !s.facts().stage().equals(CodecStage.NAME))
+            .orElseThrow(() ->
+                new TrainingException(
+                    runFolder + " has no checkpoint of its language model yet; let it run on"));
+    CodecStage codec = new CodecStage(setting);
+    try (var weights = codec.codec()) {
+      codec.restoreWeights(saved);
+      Tokens tokens = new TokenStage(setting, weights).load();
+      try (var lm = new LmStage(setting, codec, tokens)) {
+        lm.restoreShipped(saved);
+        long step = saved.facts().step();
+        var facts = new TreeMap<String, Object>(record.facts());
+        facts.put("sequencesSeen", lm.sequencesSeen(step));
+        return ship(setting, record, facts, step, codec, tokens, lm, modelFolder);
+      }
+    }
+  }
+
+  /** Adds the seconds since a moment to a stage's, which may have run in several processes. */
+  private static long timed(Map<String, Object> facts, String stage, long begin) {
+    long now = System.nanoTime();
+    double before = facts.get(SECONDS + stage) instanceof Number number ? number.doubleValue() : 0;
+    facts.put(SECONDS + stage, Math.round((before + (now - begin) / 1e9) * 10) / 10.0);
+    return now;
+  }
+
+  /** What the run reached, read back from its metrics. */
+  private static TreeMap<String, Double> figures(Path path, Recipe recipe) {
+    var figures = new TreeMap<String, Double>();
+    Map<String, Lab.Curve> curves = Lab.curves(path);
+    for (String name :
+        List.of(
+            CodecStage.NAME + "/" + CodecStage.MEL_DISTANCE,
+            LmStage.NAME + "/" + LmStage.HELD_OUT_LOSS)) {
+      Lab.Curve curve = curves.get(name);
+      if (curve != null) {
+        String metric = name.substring(name.indexOf('/') + 1);
+        figures.put(metric + ".start", curve.values().getFirst());
+        figures.put(metric + ".end", curve.values().getLast());
+        figures.put(
+            metric + ".best",
+            curve.values().stream().mapToDouble(Double::doubleValue).min().orElseThrow());
+      }
+    }
+    Double best = figures.get(LmStage.HELD_OUT_LOSS + ".best");
+    Double end = figures.get(LmStage.HELD_OUT_LOSS + ".end");
+    if (best != null && end != null) {
+      figures.put(LmStage.HELD_OUT_LOSS, recipe.lm().stopAfter() > 0 ? best : end);
+    }
+    for (String metric : List.of(LmStage.UNIGRAM_ENTROPY, LmStage.UNIGRAM_CROSS_ENTROPY)) {
+      Lab.Curve curve = curves.get(LmStage.NAME + "/" + metric);
+      if (curve != null) {
+        figures.put(metric, curve.values().getLast());
+      }
+    }
+    return figures;
+  }
+
+  private RunRecord ended(
+      RunFolder folder, RunRecord record, RunStatus status, Map<String, Object> facts) {
+    long step = new Checkpoints(path, 1).latest().map(s -> s.facts().step()).orElse(record.step());
+    RunRecord ended = record.with(status, Instant.now(), step, facts);
+    folder.save(ended);
+    if (status == RunStatus.FINISHED) {
+      progress.note("%s: finished, the model is in %s".formatted(record.id(), modelFolder(path)));
+    } else {
+      progress.note(
+          "%s: stopped after step %d with everything safe; the same command goes on"
+              .formatted(record.id(), step));
+    }
+    return ended;
+  }
+}

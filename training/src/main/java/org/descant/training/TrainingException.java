@@ -1,0 +1,16 @@
+package org.descant.training;
+
+import org.jspecify.annotations.Nullable;
+
+/** A recipe, a dataset or a run cannot be used; the message says which, why, what to do next. */
+public final class TrainingException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  public TrainingException(String message) {
+    super(message);
+  }
+
+  public TrainingException(String message, @Nullable Throwable cause) {
+    super(message, cause);
+  }
+}

@@ -1,0 +1,145 @@
+package org.descant.training;
+
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.descant.audio.Beat;
+import org.descant.audio.ChordSpan;
+import org.descant.audio.MusicAnnotations;
+import org.descant.audio.MusicalKey;
+import org.descant.audio.Pcm;
+import org.descant.audio.Section;
+import org.descant.database.Database;
+import org.descant.models.CodecConfig;
+import org.descant.models.TokenLmConfig;
+import org.descant.rights.Agreement;
+import org.descant.rights.Contributor;
+import org.descant.rights.DecisionContext;
+import org.descant.rights.Isrc;
+import org.descant.rights.Party;
+import org.descant.rights.Recording;
+import org.descant.rights.Rights;
+import org.descant.rights.Scope;
+import org.descant.rights.Share;
+import org.descant.rights.Use;
+import org.descant.rights.Work;
+import org.descant.shards.DatasetSource;
+import org.descant.shards.DatasetWriter;
+
+/** A dataset and a recipe that train in seconds. */
+final class Small {
+  static final int RECORDINGS = 5;
+  private static final double SECONDS = 6;
+
+  private Small() {}
+
+  /** Five recordings of six seconds, cleared by a real gate; one of them without annotations. */
+  static Path dataset(Path folder) {
+    try (Database database = Database.temporary()) {
+      Rights rights = Rights.open(database);
+      rights.register(new Party("p", "Somebody", true, null));
+      rights.record(Agreement.publicDomain("pd", "p", Scope.ALL, LocalDate.of(2020, 1, 1)));
+      var sources = new ArrayList<DatasetSource>();
+      for (int n = 1; n <= RECORDINGS; n++) {
+        Pcm pcm = melody(n);
+        Isrc isrc = Isrc.of("QZTST26%05d".formatted(n));
+        rights.register(
+            new Work(
+                "w" + n,
+                "Song " + n,
+                List.of(new Contributor("p", "Composer")),
+                List.of(Share.publishing("p", Share.WHOLE))));
+        rights.register(
+            new Recording(
+                isrc,
+                "Song " + n,
+                "Artist " + n,
+                pcm.seconds(),
+                pcm.hash(),
+                List.of("w" + n),
+                List.of(new Contributor("p", "MainArtist")),
+                List.of(Share.master("p", Share.WHOLE)),
+                null));
+        sources.add(
+            new DatasetSource(
+                rights
+                    .clearance()
+                    .clear(Use.TRAIN, isrc, DecisionContext.at(LocalDate.of(2026, 6, 1)))
+                    .orElseThrow(),
+                pcm,
+                n == 2 ? null : truth(pcm.seconds()),
+                "Artist " + n,
+                List.of("test", "tones"),
+                "a few tones"));
+      }
+      DatasetWriter.write(folder, "small", Use.TRAIN, sources, List.of(), rights.clearance());
+    }
+    return folder;
+  }
+
+  /** A tone on every half second, panned by chance, on the 16-bit grid. */
+  static Pcm melody(int seed) {
+    var random = new SplittableRandom(seed);
+    int rate = 44_100;
+    int frames = (int) (SECONDS * rate);
+    float[][] channels = new float[2][frames];
+    int beat = rate / 2;
+    for (int start = 0; start + beat <= frames; start += beat) {
+      double hz = 220 * Math.pow(2, random.nextInt(24) / 12.0);
+      double pan = random.nextDouble();
+      for (int i = 0; i < beat; i++) {
+        double value = 0.4 * Math.sin(2 * Math.PI * hz * i / rate) * Math.exp(-6.0 * i / beat);
+        channels[0][start + i] = Math.round(value * pan * 32767) / 32768f;
+        channels[1][start + i] = Math.round(value * (1 - pan) * 32767) / 32768f;
+      }
+    }
+    return new Pcm(channels, rate);
+  }
+
+  static MusicAnnotations truth(double seconds) {
+    var beats = new ArrayList<Beat>();
+    for (int i = 0; i * 0.5 < seconds; i++) {
+      beats.add(new Beat(i * 0.5, i % 4 + 1));
+    }
+    return new MusicAnnotations(
+        seconds,
+        120,
+        MusicalKey.parse("A minor"),
+        beats,
+        List.of(new ChordSpan(0, 2, "A:min"), new ChordSpan(2, seconds, "Bb:maj7/3")),
+        List.of(new Section(0, seconds, "verse")));
+  }
+
+  /** Twenty steps of each stage, one thread, everything small. */
+  static Recipe recipe() {
+    return new Recipe(
+        "small",
+        40,
+        3,
+        2,
+        "fp32",
+        1,
+        1,
+        3,
+        new Recipe.Checkpoint(7, 2),
+        new Recipe.Codec(
+            0.5, 2, 16, 1e-3, 3, 0.01, 1.0, 6, new CodecConfig(16, 1, 1, 2, 8, 2, 16, 4, 2)),
+        new Recipe.Augment(2, -2, 2, 0.9, 1.1),
+        new Recipe.Lm(
+            32,
+            2e-3,
+            3,
+            0.05,
+            1.0,
+            0.1,
+            0.75,
+            0.02,
+            0.9,
+            0.9,
+            5,
+            3,
+            new TokenLmConfig(32, 1, 2, 2, 48, 2, 16, 16, 64)));
+  }
+}
