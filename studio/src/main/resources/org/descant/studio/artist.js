@@ -46,7 +46,7 @@ function recording(party, line) {
 
 function page(party) {
   const lines = party.statement.lines;
-  main.replaceChildren(
+  main.replaceChildren(...[
     h('h1', {}, party.name, ' ', party.fictional ? h('span', { class: 'fiction' }, 'fictional, for the demo') : null),
     h('div', { class: 'two' },
       h('section', { class: 'card' }, h('h2', {}, 'Your choices'), h('table', {}, h('tbody', {}, USES.map(use => choice(party, use)))),
@@ -61,7 +61,7 @@ function page(party) {
       party.recordings.map(line => recording(party, line))),
     party.choices.length ? h('section', { class: 'card' }, h('h2', {}, 'What you have said'), h('table', {}, h('tbody', {},
       [...party.choices].reverse().slice(0, 20).map(c => h('tr', {}, h('td', {}, h('span', { class: c.allowed ? 'yes' : 'no' }, c.allowed ? 'yes' : 'no'), ` to ${words(c.use)}`),
-        h('td', { class: 'note' }, c.scope === 'all' ? 'everything' : c.scope), h('td', { class: 'num note' }, `${when(c.recordedAt)}, from ${c.from} on`)))))) : null);
+        h('td', { class: 'note' }, c.scope === 'all' ? 'everything' : c.scope), h('td', { class: 'num note' }, `${when(c.recordedAt)}, from ${c.from} on`)))))) : null].filter(Boolean));
 }
 
 function fail(error) { main.replaceChildren(h('div', { class: 'card' }, refused(error))); }
