@@ -37,7 +37,7 @@ public final class Recipes {
   static Recipe houseTiny() {
     return new Recipe(
         /* name= */ "house-tiny",
-        /* steps= */ 1600,
+        /* steps= */ 1900,
         /* seed= */ 1,
         /* batch= */ 16,
         /* precision= */ "auto",
@@ -46,7 +46,7 @@ public final class Recipes {
         /* logEvery= */ 20,
         new Recipe.Checkpoint(/* every= */ 200, /* keep= */ 2),
         new Recipe.Codec(
-            /* share= */ 0.5,
+            /* share= */ 0.42,
             /* batch= */ 8,
             /* frames= */ 96,
             /* learningRate= */ 1e-3,
@@ -73,7 +73,7 @@ public final class Recipes {
             /* codebookWeight= */ 0.9,
             /* emaDecay= */ 0.98,
             /* evaluateEvery= */ 200,
-            /* stopAfter= */ 0,
+            /* stopAfter= */ 3,
             lookingBack(TokenLmConfig.TINY, 128)));
   }
 
