@@ -62,7 +62,8 @@ public final class Ingest {
 
   /**
    * Takes in a folder with an ERN message ({@code ern.xml}, or any XML), with a {@code
-   * MANIFEST.csv}, or with folders of these; or one such file, its audio beside it.
+   * MANIFEST.csv} (or one CSV table of another name), or with folders of these; or one such file,
+   * its audio beside it.
    *
    * @return what became of each item; {@link ImportReport#complete} says whether all is well. Of
    *     several messages, one that is refused is a blocked item and the others come in
@@ -158,7 +159,7 @@ public final class Ingest {
     }
     if (found.isEmpty()) {
       throw new CatalogException(
-          "%s holds no delivery: neither an ERN message (ern.xml) nor a %s, here or one folder deeper."
+          "%s holds no delivery: neither an ERN message (ern.xml) nor a table (%s), here or one folder deeper."
               .formatted(path, CSV_NAME));
     }
     if (found.size() > MESSAGES_MAX) {
@@ -216,7 +217,16 @@ public final class Ingest {
     // Beside messages, batches have manifests and acknowledgements of their own.
     List<Path> messages = new ArrayList<>(xml);
     messages.removeIf(file -> !start(file).matches("(?s).*ddex\\.net/xml/(\\d+/)?ern.*"));
-    return messages.isEmpty() ? xml : messages;
+    if (!xml.isEmpty()) {
+      return messages.isEmpty() ? xml : messages;
+    }
+    List<Path> tables = children(folder, child -> Files.isRegularFile(child) && isCsv(child));
+    if (tables.size() > 1) {
+      throw new CatalogException(
+          "%s holds %d CSV tables and none of them is called %s; name the one to import."
+              .formatted(folder, tables.size(), CSV_NAME));
+    }
+    return tables;
   }
 
   private static List<Path> children(Path folder, Predicate<Path> filter) {

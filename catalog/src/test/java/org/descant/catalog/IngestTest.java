@@ -309,6 +309,19 @@ class IngestTest {
     assertThat(again.agreements()).isZero();
   }
 
+  @Test
+  void aFolderWithOneTableOfAnyNameIsADelivery() throws IOException {
+    Path delivery = Files.createDirectories(folder.resolve("songs"));
+    Files.write(delivery.resolve("song.wav"), AudioWriter.wav16Bytes(Sounds.tune(1, 3)));
+    String table = "file,artist,title,licence\nsong.wav,Imaginary Band,One,CC0-1.0\n";
+    Files.writeString(delivery.resolve("songs.csv"), table);
+    assertThat(ingest.importPath(delivery, OPTIONS).count(Status.IMPORTED)).isEqualTo(1);
+
+    Files.writeString(delivery.resolve("other.csv"), table);
+    assertThatThrownBy(() -> ingest.importPath(delivery, OPTIONS))
+        .hasMessageContaining("holds 2 CSV tables");
+  }
+
   // ERN: what is refused as a whole
 
   @Test

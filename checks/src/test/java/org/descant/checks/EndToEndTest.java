@@ -122,6 +122,7 @@ class EndToEndTest {
             List.of("train", "no-such-recipe"),
             List.of("trace", "clip-nothing"),
             List.of("verify", home.toString()),
+            List.of("verify", text.toString()),
             List.of("ledger", "close", "yesterday"),
             List.of("models", "show", "nothing"),
             List.of("lab", "show", "nothing"),

@@ -53,21 +53,23 @@ final class VerifyCommand implements Callable<Integer> {
           out.say("  clip %s is recorded here; `descant trace %s` shows its thread", clip, clip);
         }
       }
-      List<String> recordings = recordings(platform, out);
-      document.put("recordings", recordings);
+      int status = report.state() == CredentialReport.State.INVALID ? Exit.REFUSED : Exit.DONE;
+      try {
+        document.put("recordings", recordings(platform, out, AudioFile.decode(file).hash()));
+      } catch (AudioException unreadable) {
+        if (credential == null) {
+          throw unreadable;
+        }
+        out.say("  its sound cannot be read: %s", String.valueOf(unreadable.getMessage()));
+        document.put("unreadable", unreadable.getMessage());
+        status = Exit.REFUSED;
+      }
       out.document(document);
-      return report.state() == CredentialReport.State.INVALID ? Exit.REFUSED : Exit.DONE;
+      return status;
     }
   }
 
-  private List<String> recordings(Platform platform, Output out) {
-    String hash;
-    try {
-      hash = AudioFile.decode(file).hash();
-    } catch (AudioException unreadable) {
-      out.say("  its sound cannot be read: %s", String.valueOf(unreadable.getMessage()));
-      return List.of();
-    }
+  private static List<String> recordings(Platform platform, Output out, String hash) {
     List<String> found =
         platform.rights().recordingsOfSound(hash).stream()
             .map(Recording::isrc)

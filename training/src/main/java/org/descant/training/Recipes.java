@@ -37,16 +37,16 @@ public final class Recipes {
   static Recipe houseTiny() {
     return new Recipe(
         /* name= */ "house-tiny",
-        /* steps= */ 1900,
+        /* steps= */ 1400,
         /* seed= */ 1,
         /* batch= */ 16,
         /* precision= */ "auto",
         /* threads= */ 0,
-        /* heldOut= */ 2,
+        /* heldOut= */ 3,
         /* logEvery= */ 20,
         new Recipe.Checkpoint(/* every= */ 200, /* keep= */ 2),
         new Recipe.Codec(
-            /* share= */ 0.42,
+            /* share= */ 0.5,
             /* batch= */ 8,
             /* frames= */ 96,
             /* learningRate= */ 1e-3,
@@ -56,7 +56,7 @@ public final class Recipes {
             /* gainDb= */ 6,
             CodecConfig.TINY),
         new Recipe.Augment(
-            /* copies= */ 3,
+            /* copies= */ 6,
             /* semitonesDown= */ -5,
             /* semitonesUp= */ 6,
             /* tempoMin= */ 0.87,
