@@ -68,12 +68,7 @@ final class GenerateCommand implements Callable<Integer> {
     Order order = new Order(text, seconds, tempo, key, tags, style, seed);
     try (Platform platform = Platform.open(main.homeFolder());
         Platform.Player player = platform.player(model)) {
-      Clip clip;
-      try {
-        clip = make(player.delivery(), order, output);
-      } catch (RefusedException refused) {
-        return refused(output, refused);
-      }
+      Clip clip = make(player.delivery(), order, output);
       Path aside = out.resolveSibling(out.getFileName() + ".tmp");
       Files.copy(player.delivery().file(clip, ending), aside, StandardCopyOption.REPLACE_EXISTING);
       Files.move(aside, out, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
@@ -81,6 +76,8 @@ final class GenerateCommand implements Callable<Integer> {
       output.say("written to %s", out);
       output.document(document(clip));
       return Exit.DONE;
+    } catch (RefusedException refused) {
+      return refused(output, refused);
     }
   }
 

@@ -5,29 +5,38 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.descant.models.ModelCard;
+import org.descant.models.hub.PulledModel;
+import org.descant.models.hub.PulledModels;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 
-/** Models that can be played: those that ship, and those trained in this home. */
+/** Models: those that ship, those trained in this home, and those pulled from a hub for study. */
 @Command(
     name = "models",
-    description = "List and show models.",
-    subcommands = {ModelsCommand.Ls.class, ModelsCommand.Show.class})
+    description = "List, show, pull and remove models.",
+    subcommands = {
+      ModelsCommand.Ls.class,
+      ModelsCommand.Show.class,
+      ModelsPullCommand.class,
+      ModelsRmCommand.class
+    })
 final class ModelsCommand implements Callable<Integer> {
   @ParentCommand Main main = new Main();
 
   @Override
   public Integer call() {
-    throw new UsageException("Say `descant models ls` or `show`.");
+    throw new UsageException("Say `descant models ls`, `show`, `pull` or `rm`.");
   }
 
-  @Command(name = "ls", description = "The models that ship and those of this home.")
+  @Command(name = "ls", description = "The models that ship, those of this home and those pulled.")
   static final class Ls implements Callable<Integer> {
     @ParentCommand ModelsCommand parent = new ModelsCommand();
 
@@ -39,19 +48,60 @@ final class ModelsCommand implements Callable<Integer> {
       folders.addAll(children(Path.of(System.getProperty("descant.source", "."), "models"), ""));
       folders.addAll(children(home.resolve("models"), ""));
       folders.addAll(children(home.resolve("runs"), "model"));
-      List<Map<String, String>> lines = new ArrayList<>();
+      List<Map<String, Object>> lines = new ArrayList<>();
       for (Path folder : folders) {
         ModelCard card = ModelCard.read(folder);
-        out.say("%-20s %s  %s", card.name(), card.id(), folder);
+        boolean rights = !card.datasetRoot().isBlank() && !card.recordings().isEmpty();
+        long bytes = bytes(folder);
+        say(out, card.name(), bytes, rights, card.id(), folder);
         lines.add(
             Map.of(
                 "name", card.name(),
                 "id", card.id(),
                 "datasetRoot", card.datasetRoot(),
+                "bytes", bytes,
+                "rights", rights,
                 "folder", folder.toString()));
       }
+      PulledModels pulled = PulledModels.in(home.resolve("models"));
+      PulledModels.Shelf shelf = pulled.list();
+      for (PulledModel model : shelf.models()) {
+        Path folder = pulled.folder(model);
+        say(out, model.name(), model.bytes(), false, model.commit(), folder);
+        lines.add(
+            Map.of(
+                "name", model.name(),
+                "id", model.commit(),
+                "revision", model.revision(),
+                "bytes", model.bytes(),
+                "rights", false,
+                "folder", folder.toString()));
+      }
+      shelf
+          .damaged()
+          .forEach(folder ->
+              out.progress("The record in " + folder + " cannot be read; pull the model again."));
       out.document(lines);
       return Exit.DONE;
+    }
+
+    private static void say(
+        Output out, String name, long bytes, boolean rights, String id, Path folder) {
+      out.say(
+          "%-28s %9.1f MB  rights manifest: %-3s  %s  %s",
+          name, bytes / 1e6, rights ? "yes" : "no", id, folder);
+    }
+
+    private static long bytes(Path folder) {
+      try (Stream<Path> files = Files.walk(folder)) {
+        long bytes = 0;
+        for (Path file : files.filter(Files::isRegularFile).toList()) {
+          bytes += Files.size(file);
+        }
+        return bytes;
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
     }
 
     private static List<Path> children(Path parent, String inside) {
@@ -70,17 +120,24 @@ final class ModelsCommand implements Callable<Integer> {
     }
   }
 
-  @Command(name = "show", description = "A model's card.")
+  @Command(name = "show", description = "A model's card, or the record of its pull.")
   static final class Show implements Callable<Integer> {
     @ParentCommand ModelsCommand parent = new ModelsCommand();
 
     @Parameters(paramLabel = "M", description = "a folder, or a name that `models ls` shows")
     String model = "";
 
+    @Option(names = "--check", description = "hash a pulled model's files again; status 1: damaged")
+    boolean check;
+
     @Override
     public Integer call() {
       Output out = parent.main.output();
-      ModelCard card = ModelCard.read(Steps.modelFolder(parent.main.homeFolder(), model));
+      Path folder = Steps.modelFolder(parent.main.homeFolder(), model);
+      if (PulledModel.isPulled(folder)) {
+        return pulled(out, folder);
+      }
+      ModelCard card = ModelCard.read(folder);
       out.say("%s %s (%s)", card.name(), card.id(), card.licence());
       out.say("recipe %s %s", card.recipe(), card.recipeHash());
       out.say("dataset root %s", card.datasetRoot());
@@ -99,6 +156,27 @@ final class ModelsCommand implements Callable<Integer> {
       }
       out.document(card);
       return Exit.DONE;
+    }
+
+    private int pulled(Output out, Path folder) {
+      PulledModel record = PulledModel.read(folder);
+      List<String> damaged = PulledModels.damaged(record, folder, check);
+      out.say("%s@%s is the commit %s", record.name(), record.revision(), record.commit());
+      out.say("pulled from %s at %s into %s", record.endpoint(), record.pulledAt(), folder);
+      String licence = record.licence();
+      out.say("licence of the weights: %s", licence == null ? "not stated" : licence);
+      out.say("rights manifest: none, so it may be studied and is never played to listeners");
+      for (PulledModel.Entry file : record.files()) {
+        out.say("  %s %12d  %s", file.sha256(), file.bytes(), file.path());
+      }
+      record.refused().forEach(path -> out.say("  refused: %s", path));
+      damaged.forEach(path -> out.say("  damaged: %s; remove the model and pull it again", path));
+      Map<String, Object> document = new LinkedHashMap<>();
+      document.put("folder", folder.toString());
+      document.put("pulled", record);
+      document.put("damaged", damaged);
+      out.document(document);
+      return damaged.isEmpty() ? Exit.DONE : Exit.REFUSED;
     }
   }
 }

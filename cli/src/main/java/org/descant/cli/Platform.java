@@ -9,6 +9,7 @@ import org.descant.database.Database;
 import org.descant.engine.Engine;
 import org.descant.ledger.Ledger;
 import org.descant.models.ModelCard;
+import org.descant.models.hub.PulledModel;
 import org.descant.provenance.Lineage;
 import org.descant.provenance.SigningKey;
 import org.descant.provenance.TransparencyLog;
@@ -16,6 +17,7 @@ import org.descant.rights.Clearance;
 import org.descant.rights.Rights;
 import org.descant.serving.Delivery;
 import org.descant.serving.House;
+import org.descant.serving.RefusedException;
 import org.descant.storage.LocalBlobStore;
 
 /**
@@ -103,9 +105,16 @@ final class Platform implements AutoCloseable {
     }
   }
 
-  /** Opens a model for playing: it joins the thread when its dataset is one of this home's. */
+  /**
+   * Opens a model for playing: it joins the thread when its dataset is one of this home's.
+   *
+   * @throws RefusedException when it may not be played to anybody
+   */
   Player player(String model) {
     Path folder = Steps.modelFolder(home, model);
+    if (PulledModel.isPulled(folder)) {
+      throw RefusedException.ofPulledModel(PulledModel.read(folder).name());
+    }
     ModelCard card = ModelCard.read(folder);
     if (lineage().find(card.datasetRoot()).isPresent()) {
       Steps.recordModel(this, card, card.datasetRoot());

@@ -10,6 +10,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.descant.attribution.AttributionIndex;
@@ -17,6 +18,8 @@ import org.descant.catalog.Catalog;
 import org.descant.catalog.CatalogEntry;
 import org.descant.lab.RunRecord;
 import org.descant.models.ModelCard;
+import org.descant.models.hub.PulledModel;
+import org.descant.models.hub.PulledModels;
 import org.descant.provenance.Artefact;
 import org.descant.provenance.Artefact.Kind;
 import org.descant.provenance.Lineage;
@@ -279,7 +282,10 @@ final class Steps {
     }
   }
 
-  /** The folder of a model: a path, a name under the home's models or runs, or one that ships. */
+  /**
+   * The folder of a model: a path, a name under the home's models or runs, one that ships, or the
+   * name on its hub of one that was pulled.
+   */
   static Path modelFolder(Path home, String model) {
     List<Path> places =
         List.of(
@@ -288,9 +294,14 @@ final class Steps {
             home.resolve("runs").resolve(model).resolve("model"),
             Path.of(System.getProperty("descant.source", "."), "models", model));
     for (Path place : places) {
-      if (Files.isRegularFile(place.resolve("card.json"))) {
+      if (Files.isRegularFile(place.resolve("card.json")) || PulledModel.isPulled(place)) {
         return place;
       }
+    }
+    PulledModels pulled = PulledModels.in(home.resolve("models"));
+    Optional<PulledModel> found = pulled.find(model);
+    if (found.isPresent()) {
+      return pulled.folder(found.get());
     }
     throw new UsageException(
         "There is no model " + model + "; `descant models ls` lists those there are.");

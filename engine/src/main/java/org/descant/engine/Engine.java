@@ -28,6 +28,7 @@ import org.descant.models.ModelCard;
 import org.descant.models.Planner;
 import org.descant.models.Sampling;
 import org.descant.models.StyleEmbedding;
+import org.descant.models.hub.PulledModel;
 import org.descant.rights.Isrc;
 import org.descant.tensor.NativeRuntime;
 import org.jspecify.annotations.Nullable;
@@ -58,9 +59,9 @@ public final class Engine implements AutoCloseable {
   private final ReentrantLock turn = new ReentrantLock(true);
   private boolean closed; // guarded by turn
 
-  private Engine(HouseModel model) {
+  private Engine(HouseModel model, @Nullable String pulledFrom) {
     this.model = model;
-    this.info = info(model.card());
+    this.info = info(model.card(), pulledFrom);
   }
 
   /**
@@ -70,9 +71,10 @@ public final class Engine implements AutoCloseable {
    */
   public static Engine open(Path modelFolder, int threads) {
     NativeRuntime.init(threads);
+    String pulledFrom = PulledModel.find(modelFolder).map(PulledModel::name).orElse(null);
     HouseModel model = HouseModel.load(modelFolder);
     try {
-      return new Engine(model);
+      return new Engine(model, pulledFrom);
     } catch (RuntimeException e) {
       model.close();
       throw e;
@@ -401,7 +403,7 @@ public final class Engine implements AutoCloseable {
         .count();
   }
 
-  private static ModelInfo info(ModelCard card) {
+  private static ModelInfo info(ModelCard card, @Nullable String pulledFrom) {
     List<TrainedOn> recordings =
         card.recordings().stream()
             .map(r ->
@@ -424,7 +426,8 @@ public final class Engine implements AutoCloseable {
         known == null
             ? null
             : new ModelInfo.Reliability(
-                known.method(), known.score(), known.groups(), known.command()));
+                known.method(), known.score(), known.groups(), known.command()),
+        pulledFrom);
   }
 
   /** Waits for the session that is at work. Closing again does nothing. */

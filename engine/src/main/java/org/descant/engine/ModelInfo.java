@@ -13,6 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param recordings all of that dataset; held-out ones were only listened to
  * @param evaluation its figures, by name
  * @param reliability how sure attribution is with this model, null when that was never measured
+ * @param pulledFrom the hub's name of a model that was pulled, which has no rights manifest and is
+ *     for study only; null for one that was trained under this house's rules
  */
 public record ModelInfo(
     String id,
@@ -20,7 +22,8 @@ public record ModelInfo(
     String datasetRoot,
     List<TrainedOn> recordings,
     Map<String, Double> evaluation,
-    @Nullable Reliability reliability) {
+    @Nullable Reliability reliability,
+    @Nullable String pulledFrom) {
 
   /** A recording of the dataset; {@code tempoBpm} 0 and {@code key} empty when unknown. */
   public record TrainedOn(

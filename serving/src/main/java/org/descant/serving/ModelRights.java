@@ -46,10 +46,14 @@ final class ModelRights {
   /**
    * Finds the decisions behind a model.
    *
-   * @throws RefusedException when it or its dataset is unknown here, or a recording has no decision
-   *     in it
+   * @throws RefusedException when it was pulled from a hub, it or its dataset is unknown here, or a
+   *     recording has no decision in it
    */
   static ModelRights resolve(House house, ModelInfo model) {
+    if (model.pulledFrom() != null) {
+      // Whatever card lies in its folder came with it, and says nothing about who agreed.
+      throw RefusedException.ofPulledModel(model.pulledFrom());
+    }
     boolean known =
         house
             .lineage()

@@ -13,6 +13,19 @@ public final class RefusedException extends RuntimeException {
     this.reasons = List.copyOf(reasons);
   }
 
+  /** The refusal to play a model that was pulled from a hub. */
+  public static RefusedException ofPulledModel(String name) {
+    return new RefusedException(
+        "The model "
+            + name
+            + " may not be played to listeners: it was pulled from a hub and has no rights"
+            + " manifest.",
+        List.of(
+            "Nobody here can say whose music shaped it, whether they agreed, and whom to pay.",
+            "It may be studied on this machine; to be heard, train a model on a dataset of this"
+                + " home."));
+  }
+
   public List<String> reasons() {
     return reasons;
   }

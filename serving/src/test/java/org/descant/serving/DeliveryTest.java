@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -300,6 +301,21 @@ class DeliveryTest {
       assertThatThrownBy(() -> new Delivery(home.with(stranger)))
           .isInstanceOf(RefusedException.class)
           .hasMessageContaining("is not one of this home's");
+    }
+  }
+
+  @Test
+  void aPulledModelIsNotPlayedWhateverItsCardSays() throws IOException {
+    try (Engine pulled = home.pulledEngine()) {
+      assertThat(pulled.info().id()).isEqualTo(home.house().engine().info().id());
+      assertThatThrownBy(() -> new Delivery(home.with(pulled)))
+          .isInstanceOfSatisfying(
+              RefusedException.class,
+              refused -> {
+                assertThat(refused).hasMessageContaining("hf:acme/tune may not be played");
+                assertThat(refused.reasons()).hasSize(2);
+                assertThat(Router.problem(refused).status()).isEqualTo(403);
+              });
     }
   }
 

@@ -31,6 +31,7 @@ import org.descant.models.MagnitudeCodec;
 import org.descant.models.ModelCard;
 import org.descant.models.TokenLm;
 import org.descant.models.TokenLmConfig;
+import org.descant.models.hub.PulledModel;
 import org.descant.provenance.Artefact;
 import org.descant.provenance.Lineage;
 import org.descant.provenance.SigningKey;
@@ -331,6 +332,24 @@ final class TestHouse implements AutoCloseable {
       HouseModel.save(stranger, codec, lm, card(house.catalog(), "0".repeat(64), Double.NaN));
     }
     return Engine.open(stranger, 1);
+  }
+
+  /**
+   * The house's own model as if somebody had published it and it had been pulled: its card names
+   * the house's dataset, and its weights are recorded.
+   */
+  Engine pulledEngine() throws IOException {
+    Path pulled = Files.createDirectories(folder.resolve("pulled"));
+    for (String file : List.of("card.json", HouseModel.WEIGHTS)) {
+      Files.copy(folder.resolve("model").resolve(file), pulled.resolve(file));
+    }
+    Files.writeString(
+        pulled.resolve(PulledModel.FILE),
+        """
+        {"format": 1, "model": {"repo": "acme/tune", "revision": "main", "commit": "c",
+         "endpoint": "e", "pulledAt": "t", "licence": "mit", "files": [], "refused": []}}\
+        """);
+    return Engine.open(pulled, 1);
   }
 
   private static Pcm tune(int seed, double seconds) {

@@ -84,6 +84,50 @@ public final class LocalBlobStore implements BlobStore {
     }
   }
 
+  /**
+   * Takes a file into the store without copying it: after {@code true} it is gone from where it
+   * was. It must lie on the store's disk, and nobody may write to it meanwhile.
+   *
+   * @return false when its bytes have another hash; then it stays, and the store is as before
+   */
+  public boolean adopt(Path file, BlobId expected) {
+    try {
+      MessageDigest digest = sha256();
+      try (InputStream in = Files.newInputStream(file)) {
+        digestAll(in, digest);
+      }
+      if (!HexFormat.of().formatHex(digest.digest()).equals(expected.hex())) {
+        return false;
+      }
+      Path target = pathOf(expected);
+      if (Files.exists(target) && Files.size(target) == Files.size(file)) {
+        Files.delete(file);
+        return true;
+      }
+      WriteAside.sync(file);
+      Path folder = WriteAside.createFolders(folderOf(expected));
+      Files.move(file, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      WriteAside.syncFolder(folder);
+      return true;
+    } catch (IOException | ReadOnlyFileSystemException e) {
+      throw WriteAside.refusal("take into the blob store", file, e);
+    }
+  }
+
+  /**
+   * Forgets a blob that nothing refers to any more; the caller knows that. Readers that have it
+   * open keep it until they close it.
+   *
+   * @return whether it was there
+   */
+  public boolean delete(BlobId id) {
+    try {
+      return Files.deleteIfExists(pathOf(id));
+    } catch (IOException | ReadOnlyFileSystemException e) {
+      throw WriteAside.refusal("delete", pathOf(id), e);
+    }
+  }
+
   @Override
   public InputStream open(BlobId id) {
     try {
@@ -142,10 +186,7 @@ public final class LocalBlobStore implements BlobStore {
     String found;
     try (InputStream in = open(id)) {
       MessageDigest digest = sha256();
-      byte[] buffer = new byte[BUFFER_BYTES];
-      for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
-        digest.update(buffer, 0, n);
-      }
+      digestAll(in, digest);
       found = HexFormat.of().formatHex(digest.digest());
     } catch (IOException e) {
       throw WriteAside.refusal("read", pathOf(id), e);
@@ -168,6 +209,13 @@ public final class LocalBlobStore implements BlobStore {
   private StorageException missing(BlobId id, @Nullable Throwable cause) {
     return new StorageException(
         "Blob %s is not in %s; import the recording again.".formatted(id, root), cause);
+  }
+
+  private static void digestAll(InputStream in, MessageDigest digest) throws IOException {
+    byte[] buffer = new byte[BUFFER_BYTES];
+    for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
+      digest.update(buffer, 0, n);
+    }
   }
 
   private static MessageDigest sha256() {

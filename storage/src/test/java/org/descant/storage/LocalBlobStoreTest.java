@@ -20,6 +20,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class LocalBlobStoreTest {
+  private static final String ABC =
+      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
   @TempDir Path folder;
 
   @Test
@@ -54,6 +57,42 @@ class LocalBlobStoreTest {
       }
       store.verify(id);
     }
+  }
+
+  @Test
+  void aFileIsTakenInWithoutACopyOnlyUnderItsOwnHash() throws IOException {
+    LocalBlobStore store = new LocalBlobStore(folder.resolve("store"));
+    BlobId abc = new BlobId("sha256:" + ABC);
+    Path right = Files.writeString(folder.resolve("right"), "abc");
+    Path wrong = Files.writeString(folder.resolve("wrong"), "abd");
+    Object inode = Files.getAttribute(right, "unix:ino");
+
+    assertThat(store.adopt(wrong, abc)).isFalse();
+    assertThat(wrong).hasContent("abd");
+    assertThat(store.contains(abc)).isFalse();
+    assertThat(store.adopt(right, abc)).isTrue();
+    assertThat(right).doesNotExist();
+    assertThat(Files.getAttribute(store.localPath(abc), "unix:ino")).isEqualTo(inode);
+    store.verify(abc);
+
+    Path again = Files.writeString(folder.resolve("again"), "abc");
+    assertThat(store.adopt(again, abc)).isTrue();
+    assertThat(again).doesNotExist();
+    store.verify(abc);
+    assertThatThrownBy(() -> store.adopt(folder.resolve("absent"), abc))
+        .isInstanceOf(StorageException.class);
+  }
+
+  @Test
+  void aDeletedBlobIsGoneAndMayComeAgain() {
+    LocalBlobStore store = new LocalBlobStore(folder);
+    BlobId id = store.put(stream("abc"));
+
+    assertThat(store.delete(id)).isTrue();
+    assertThat(store.delete(id)).isFalse();
+    assertThat(store.contains(id)).isFalse();
+    assertThatThrownBy(() -> store.open(id)).isInstanceOf(StorageException.class);
+    store.verify(store.put(stream("abc")));
   }
 
   @Test
