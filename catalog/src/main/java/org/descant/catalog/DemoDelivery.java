@@ -321,8 +321,9 @@ public final class DemoDelivery {
     return "P-" + partyId;
   }
 
-  private static String id(String name) {
-    return Text.slug(name);
+  /** The party that a name of a track's score stands for: its artist, or somebody else. */
+  private static String id(DemoTrack track, String name) {
+    return name.equals(track.artist()) ? track.artistSlug() : Text.slug(name);
   }
 
   /** Everybody of a track by party id: the artist, then its people by the order of the score. */
@@ -331,7 +332,7 @@ public final class DemoDelivery {
     people.put(track.artistSlug(), track.artist());
     if (caseOf(track) != Case.NOBODY_HAS_A_RIGHT) {
       for (List<String> names : List.of(writers(track), track.performers(), track.producers())) {
-        names.forEach(name -> people.putIfAbsent(id(name), name));
+        names.forEach(name -> people.putIfAbsent(id(track, name), name));
       }
     }
     return people;
@@ -356,10 +357,10 @@ public final class DemoDelivery {
         contributions.add(new Contribution(reference(writer.partyId()), writer.role(), false));
       }
       for (String name : track.performers()) {
-        contributions.add(new Contribution(reference(id(name)), "Musician", false));
+        contributions.add(new Contribution(reference(id(track, name)), "Musician", false));
       }
       for (String name : track.producers()) {
-        contributions.add(new Contribution(reference(id(name)), "StudioProducer", false));
+        contributions.add(new Contribution(reference(id(track, name)), "StudioProducer", false));
       }
     }
     return new SoundRecording(
@@ -488,7 +489,8 @@ public final class DemoDelivery {
       boolean lyrics = track.lyricists().contains(name);
       boolean music = !lyrics || track.composers().contains(name);
       writing.add(
-          new Contributor(id(name), music ? lyrics ? "ComposerLyricist" : "Composer" : "Lyricist"));
+          new Contributor(
+              id(track, name), music ? lyrics ? "ComposerLyricist" : "Composer" : "Lyricist"));
     }
     return writing;
   }
@@ -564,7 +566,8 @@ public final class DemoDelivery {
       }
       case CO_WRITER_REFUSES -> {
         for (Use use : Use.values()) {
-          choices.add(new Choice(id(CO_WRITER), use, Scope.ofWork(iswc(track)), false, FROM));
+          choices.add(
+              new Choice(id(track, CO_WRITER), use, Scope.ofWork(iswc(track)), false, FROM));
         }
       }
       case CHOICE_TAKEN_BACK -> {
