@@ -11,8 +11,10 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.descant.models.ModelCard;
+import org.descant.models.ModelException;
 import org.descant.models.hub.PulledModel;
 import org.descant.models.hub.PulledModels;
+import org.descant.models.published.Parity;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -21,10 +23,11 @@ import picocli.CommandLine.ParentCommand;
 /** Models: those that ship, those trained in this home, and those pulled from a hub for study. */
 @Command(
     name = "models",
-    description = "List, show, pull and remove models.",
+    description = "List, show, pull and remove models; check ports against published ones.",
     subcommands = {
       ModelsCommand.Ls.class,
       ModelsCommand.Show.class,
+      ModelsCommand.Parities.class,
       ModelsPullCommand.class,
       ModelsRmCommand.class
     })
@@ -33,7 +36,7 @@ final class ModelsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    throw new UsageException("Say `descant models ls`, `show`, `pull` or `rm`.");
+    throw new UsageException("Say `descant models ls`, `show`, `pull`, `rm` or `parity`.");
   }
 
   @Command(name = "ls", description = "The models that ship, those of this home and those pulled.")
@@ -177,6 +180,69 @@ final class ModelsCommand implements Callable<Integer> {
       document.put("damaged", damaged);
       out.document(document);
       return damaged.isEmpty() ? Exit.DONE : Exit.REFUSED;
+    }
+  }
+
+  @Command(
+      name = "parity",
+      description = {
+        "Compare published models, as loaded here, with what their reference implementation gave.",
+        "A folder holds config.json, safetensors, parity.safetensors and parity.json. Exit status:"
+            + " 1 when an output is outside its tolerance, 2 when a folder cannot be run."
+      })
+  static final class Parities implements Callable<Integer> {
+    @ParentCommand ModelsCommand parent = new ModelsCommand();
+
+    @Parameters(paramLabel = "FOLDER", arity = "1..*")
+    List<Path> folders = new ArrayList<>();
+
+    /** One output of one folder, as `--json` prints it. */
+    record Compared(
+        String folder,
+        String output,
+        String rule,
+        double largest,
+        double limit,
+        boolean within,
+        String remark) {}
+
+    @Override
+    public Integer call() {
+      Output out = parent.main.output();
+      List<Compared> document = new ArrayList<>();
+      int status = Exit.DONE;
+      for (Path folder : folders) {
+        try {
+          for (Parity.Line line : Parity.check(folder)) {
+            out.say(
+                "%-7s %s %s: %s %.2e%s",
+                line.within() ? "ok" : "OUTSIDE",
+                folder,
+                line.output(),
+                line.whole() ? "share that differs" : "largest relative difference",
+                line.largest(),
+                line.remark().isEmpty() ? "" : " (" + line.remark() + ")");
+            document.add(
+                new Compared(
+                    folder.toString(),
+                    line.output(),
+                    line.whole() ? "equal" : "relative",
+                    line.largest(),
+                    line.limit(),
+                    line.within(),
+                    line.remark()));
+            if (!line.within()) {
+              status = Math.max(status, Exit.REFUSED);
+            }
+          }
+        } catch (ModelException e) {
+          // The other folders are still worth an answer.
+          out.progress("descant: " + e.getMessage());
+          status = Exit.BAD_INPUT;
+        }
+      }
+      out.document(document);
+      return status;
     }
   }
 }

@@ -9,6 +9,7 @@ import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.ScalarOptional;
+import org.bytedeco.pytorch.T_TensorTensorTensor_T;
 import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.bytedeco.pytorch.TensorOptional;
@@ -1178,6 +1179,39 @@ public final class Tensor implements AutoCloseable {
                 new long[] {outputPadding},
                 conv.groups,
                 new long[] {conv.dilation}));
+  }
+
+  /**
+   * Stacked LSTM layers (Hochreiter and Schmidhuber 1997) over this [time, batch, in], from zero
+   * states, without dropout.
+   *
+   * @param weights four tensors a layer: input weight [4 × hidden, in], hidden weight [4 × hidden,
+   *     hidden] and the two biases [4 × hidden]; gates in the order input, forget, cell, output
+   * @return the last layer's outputs, [time, batch, hidden]
+   */
+  public Tensor lstm(List<Tensor> weights) {
+    if (weights.isEmpty() || weights.size() % 4 != 0) {
+      throw new TensorException(
+          "An LSTM takes four weights a layer, was given %d.".formatted(weights.size()));
+    }
+    long layers = weights.size() / 4;
+    Tensor state = zeros(dtype(), layers, size(1), weights.get(1).size(1));
+    return op(
+        "lstm",
+        () -> {
+          T_TensorTensorTensor_T all =
+              torch.lstm(
+                  unwrap(),
+                  vector(List.of(state, state)),
+                  vector(weights),
+                  true,
+                  layers,
+                  0.0,
+                  false,
+                  false,
+                  false);
+          return new org.bytedeco.pytorch.Tensor(all.get0()); // get0() points into the tuple
+        });
   }
 
   /** Normalises the last dimension to mean 0 and variance 1, then scales and shifts (Ba 2016). */

@@ -3,6 +3,7 @@ package org.descant.tensor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -566,5 +567,73 @@ class TensorTest {
             "add: The size of tensor a (3) must match the size of tensor b (4) at non-singleton"
                 + " dimension 1")
         .hasCauseInstanceOf(RuntimeException.class);
+  }
+
+  /** Two layers against the recurrence written out (gates in the order i, f, g, o). */
+  @Test
+  void lstmAgreesWithJava() {
+    int time = 5;
+    int batch = 2;
+    int in = 3;
+    int hidden = 2;
+    SplittableRandom random = new SplittableRandom(5);
+    List<Tensor> weights = new ArrayList<>();
+    for (int[] shape :
+        new int[][] {{8, in}, {8, hidden}, {8}, {8}, {8, hidden}, {8, hidden}, {8}, {8}}) {
+      int count = Arrays.stream(shape).reduce(1, (a, b) -> a * b);
+      float[] values = new float[count];
+      for (int i = 0; i < count; i++) {
+        values[i] = (float) random.nextGaussian();
+      }
+      weights.add(Tensor.of(values, Arrays.stream(shape).asLongStream().toArray()));
+    }
+    double[][][] x = new double[time][batch][in];
+    float[] flat = new float[time * batch * in];
+    for (int i = 0; i < flat.length; i++) {
+      flat[i] = (float) random.nextGaussian();
+      x[i / (batch * in)][i / in % batch][i % in] = flat[i];
+    }
+    for (int layer = 0; layer < 2; layer++) {
+      x = lstmLayer(x, weights.subList(4 * layer, 4 * layer + 4), hidden);
+    }
+    double[] expected =
+        Arrays.stream(x).flatMap(Arrays::stream).flatMapToDouble(Arrays::stream).toArray();
+    assertValues(Tensor.of(flat, time, batch, in).lstm(weights), expected);
+    assertThatThrownBy(() -> Tensor.ones(1, 1, in).lstm(weights.subList(0, 3)))
+        .isInstanceOf(TensorException.class)
+        .hasMessageContaining("four weights");
+  }
+
+  private static double[][][] lstmLayer(double[][][] x, List<Tensor> weights, int hidden) {
+    double[][] all = weights.stream().map(Tensor::toDoubles).toArray(double[][]::new);
+    int in = x[0][0].length;
+    double[][][] out = new double[x.length][x[0].length][hidden];
+    for (int row = 0; row < x[0].length; row++) {
+      double[] state = new double[hidden];
+      double[] cell = new double[hidden];
+      for (int t = 0; t < x.length; t++) {
+        double[] gates = new double[4 * hidden];
+        for (int g = 0; g < gates.length; g++) {
+          gates[g] = all[2][g] + all[3][g];
+          for (int i = 0; i < in; i++) {
+            gates[g] += all[0][g * in + i] * x[t][row][i];
+          }
+          for (int i = 0; i < hidden; i++) {
+            gates[g] += all[1][g * hidden + i] * state[i];
+          }
+        }
+        double[] next = new double[hidden];
+        for (int i = 0; i < hidden; i++) {
+          double input = 1 / (1 + Math.exp(-gates[i]));
+          double forget = 1 / (1 + Math.exp(-gates[hidden + i]));
+          double output = 1 / (1 + Math.exp(-gates[3 * hidden + i]));
+          cell[i] = forget * cell[i] + input * Math.tanh(gates[2 * hidden + i]);
+          next[i] = output * Math.tanh(cell[i]);
+        }
+        state = next;
+        out[t][row] = next.clone();
+      }
+    }
+    return out;
   }
 }
