@@ -82,6 +82,7 @@ class ArchitectureTest {
       house = house.optionalLayer(module).definedBy("org.descant." + module + "..");
     }
     house = house.layer("cli").definedBy("org.descant.cli..");
+    house = house.layer("bench").definedBy("org.descant.bench..");
     for (Map.Entry<String, List<String>> arrow : ARROWS.entrySet()) {
       house =
           arrow.getValue().isEmpty()
@@ -90,7 +91,12 @@ class ArchitectureTest {
                   .whereLayer(arrow.getKey())
                   .mayOnlyAccessLayers(arrow.getValue().toArray(String[]::new));
     }
-    house.whereLayer("cli").mayNotBeAccessedByAnyLayer().check(classes);
+    house
+        .whereLayer("cli")
+        .mayOnlyBeAccessedByLayers("bench")
+        .whereLayer("bench")
+        .mayNotBeAccessedByAnyLayer()
+        .check(classes);
   }
 
   @Test

@@ -15,20 +15,26 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 
-/** Runs on disk: list, show, compare. */
+/** Runs on disk: list, show, compare, run again, record the steps of. */
 @Command(
     name = "lab",
-    description = "List, show and compare training runs.",
-    subcommands = {LabCommand.Ls.class, LabCommand.Show.class, LabCommand.Compare.class})
+    description = "List, show, compare, replay and profile training runs.",
+    subcommands = {
+      LabCommand.Ls.class,
+      LabCommand.Show.class,
+      LabCommand.Compare.class,
+      ReplayCommand.class,
+      ProfileCommand.class
+    })
 final class LabCommand implements Callable<Integer> {
   @ParentCommand Main main = new Main();
 
   @Override
   public Integer call() {
-    throw new UsageException("Say `descant lab ls`, `show` or `compare`.");
+    throw new UsageException("Say `descant lab ls`, `show`, `compare`, `replay` or `profile`.");
   }
 
-  private Path run(String name) {
+  Path run(String name) {
     Path path = Path.of(name);
     return Files.isDirectory(path) ? path : main.homeFolder().resolve("runs").resolve(name);
   }
@@ -55,14 +61,17 @@ final class LabCommand implements Callable<Integer> {
     }
   }
 
-  @Command(name = "show", description = "A run's record; --plot draws its curves.")
+  @Command(name = "show", description = "A run's record; --png draws its curves.")
   static final class Show implements Callable<Integer> {
     @ParentCommand LabCommand parent = new LabCommand();
 
     @Parameters(paramLabel = "RUN")
     String name = "";
 
-    @Option(names = "--plot", paramLabel = "PNG")
+    @Option(
+        names = {"--png", "--plot"},
+        paramLabel = "FILE",
+        description = "Draw the losses.")
     @Nullable Path plot;
 
     @Override
@@ -87,6 +96,8 @@ final class LabCommand implements Callable<Integer> {
       name = "compare",
       description = "What two runs differ in, and their curves side by side.")
   static final class Compare implements Callable<Integer> {
+    private static final int ROWS_MAX = 10;
+
     @ParentCommand LabCommand parent = new LabCommand();
 
     @Parameters(index = "0", paramLabel = "A")
@@ -95,23 +106,70 @@ final class LabCommand implements Callable<Integer> {
     @Parameters(index = "1", paramLabel = "B")
     String second = "";
 
+    @Option(
+        names = "--metric",
+        paramLabel = "NAME",
+        description = "Show metrics with this in their name (default: loss, gradientNorm).")
+    List<String> metrics = new ArrayList<>(List.of("loss", "heldOut", "gradientNorm"));
+
+    @Option(names = "--png", paramLabel = "FILE", description = "Draw both runs' curves.")
+    @Nullable Path png;
+
     @Override
     public Integer call() {
       Output out = parent.main.output();
       Lab.Comparison comparison = Lab.compare(parent.run(first), parent.run(second));
+      out.say("A %s  |  B %s", named(comparison.first()), named(comparison.second()));
+      if (comparison.differences().isEmpty()) {
+        out.say("Recipe, dataset, code and machine are the same.");
+      }
       comparison
           .differences()
           .forEach(d ->
               out.say(
-                  "%-40s %s  |  %s",
+                  "  %-38s %s  |  %s",
                   d.key(), String.valueOf(d.first()), String.valueOf(d.second())));
-      List<Object> pairs = new ArrayList<>(comparison.pairs());
-      pairs.forEach(pair -> out.say("%s", pair));
+      List<Lab.Pair> shown =
+          comparison.pairs().stream()
+              .filter(pair -> metrics.stream().anyMatch(pair.name()::contains))
+              .toList();
+      shown.forEach(pair -> print(out, pair));
+      if (png != null) {
+        List<Lab.Pair> losses =
+            shown.stream().filter(pair -> !pair.name().contains("Norm")).toList();
+        Plots.pairs(
+            comparison.first().record().id() + " and " + comparison.second().record().id(),
+            "value",
+            "A",
+            "B",
+            losses,
+            png);
+        out.say("curves in %s", png);
+      }
       Map<String, Object> document = new LinkedHashMap<>();
       document.put("differences", comparison.differences());
       document.put("pairs", comparison.pairs());
       out.document(document);
       return Exit.DONE;
+    }
+
+    private static String named(Lab.Run run) {
+      return run.path().getFileName() + " (" + run.record().status() + ")";
+    }
+
+    private static void print(Output out, Lab.Pair pair) {
+      String verdict =
+          pair.sameBits()
+              ? "the same bits at all steps"
+              : pair.firstDifferentStep() >= 0
+                  ? "first different at step " + pair.firstDifferentStep()
+                  : "equal where both were logged";
+      out.say("%s: %s", pair.name(), verdict);
+      for (Lab.Pair.Row row : pair.rows(ROWS_MAX)) {
+        out.say(
+            "  step %8d  %14.6g  %14.6g  %+14.6g",
+            row.step(), row.first(), row.second(), row.difference());
+      }
     }
   }
 }

@@ -10,6 +10,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +32,15 @@ public final class Lab {
             "curve %s has %d steps and %d values".formatted(name, steps.size(), values.size()));
       }
     }
+
+    /** Values by step, in the order of steps. */
+    SortedMap<Long, Double> byStep() {
+      var byStep = new TreeMap<Long, Double>();
+      for (int i = 0; i < steps.size(); i++) {
+        byStep.put(steps.get(i), values.get(i));
+      }
+      return byStep;
+    }
   }
 
   /**
@@ -49,7 +59,42 @@ public final class Lab {
    * @param firstDifferentStep the first step logged in both with different values, or -1
    */
   public record Pair(
-      String name, Curve first, Curve second, boolean sameBits, long firstDifferentStep) {}
+      String name, Curve first, Curve second, boolean sameBits, long firstDifferentStep) {
+
+    /** One step that both runs logged. */
+    public record Row(long step, double first, double second) {
+      /** Second minus first. */
+      public double difference() {
+        return second - first;
+      }
+    }
+
+    /**
+     * Common steps, evenly spread, with the first and the last among them.
+     *
+     * @param max how many at most, 2 or more
+     */
+    public List<Row> rows(int max) {
+      var other = second.byStep();
+      var common = new ArrayList<Row>();
+      first
+          .byStep()
+          .forEach((step, value) -> {
+            Double its = other.get(step);
+            if (its != null) {
+              common.add(new Row(step, value, its));
+            }
+          });
+      if (common.size() <= max) {
+        return common;
+      }
+      var rows = new ArrayList<Row>();
+      for (int i = 0; i < max; i++) {
+        rows.add(common.get((int) ((long) i * (common.size() - 1) / (max - 1))));
+      }
+      return rows;
+    }
+  }
 
   /** Two runs side by side. */
   public record Comparison(Run first, Run second, List<Difference> differences, List<Pair> pairs) {
@@ -130,10 +175,7 @@ public final class Lab {
   }
 
   private static Pair pair(Curve a, Curve b) {
-    var valueB = new TreeMap<Long, Double>();
-    for (int i = 0; i < b.steps().size(); i++) {
-      valueB.put(b.steps().get(i), b.values().get(i));
-    }
+    var valueB = b.byStep();
     long different = -1;
     for (int i = 0; i < a.steps().size() && different < 0; i++) {
       Double other = valueB.get(a.steps().get(i));

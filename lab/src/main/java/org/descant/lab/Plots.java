@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.List;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
@@ -16,6 +17,30 @@ public final class Plots {
   private static final int CURVES_MAX = 24;
 
   private Plots() {}
+
+  /**
+   * Draws pairs of curves, each run's under its label.
+   *
+   * @throws LabException as {@link #curves}
+   */
+  public static void pairs(
+      String title,
+      String valueLabel,
+      String first,
+      String second,
+      List<Lab.Pair> pairs,
+      Path png) {
+    List<Lab.Curve> all = new ArrayList<>();
+    for (Lab.Pair pair : pairs) {
+      all.add(labelled(first, pair.first()));
+      all.add(labelled(second, pair.second()));
+    }
+    curves(title, valueLabel, all, png);
+  }
+
+  private static Lab.Curve labelled(String label, Lab.Curve curve) {
+    return new Lab.Curve(label + ": " + curve.name(), curve.steps(), curve.values());
+  }
 
   /**
    * Draws curves over their steps into a PNG of 1200 × 700 pixels, written aside and renamed.

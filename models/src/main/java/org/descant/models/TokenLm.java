@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.descant.tensor.Attention;
+import org.descant.tensor.HeadLoss;
 import org.descant.tensor.NoGrad;
 import org.descant.tensor.ParameterStore;
 import org.descant.tensor.ParameterStore.Initializer;
@@ -159,12 +160,13 @@ public final class TokenLm implements AutoCloseable {
               .view(batch, steps, config.heads() + 2L * config.keyValueHeads(), size)
               .transpose(1, 2);
       // Queries and keys turn together: they lie side by side.
-      Tensor turned = rotary.turn(projected.narrow(1, 0, config.heads() + config.keyValueHeads()));
-      Tensor q = turned.narrow(1, 0, config.heads());
-      Tensor k = turned.narrow(1, config.heads(), config.keyValueHeads());
-      Tensor v =
-          projected.narrow(
-              1, config.heads() + (long) config.keyValueHeads(), config.keyValueHeads());
+      List<Tensor> parts =
+          projected.splitSizes(1, config.heads() + config.keyValueHeads(), config.keyValueHeads());
+      List<Tensor> turned =
+          rotary.turn(parts.get(0)).splitSizes(1, config.heads(), config.keyValueHeads());
+      Tensor q = turned.get(0);
+      Tensor k = turned.get(1);
+      Tensor v = parts.get(1);
       if (groups > 1) {
         k = k.repeatInterleave(groups, 1);
         v = v.repeatInterleave(groups, 1);
@@ -173,9 +175,8 @@ public final class TokenLm implements AutoCloseable {
           attend.attend(layer, q, k, v).transpose(1, 2).reshape(batch, steps, config.width());
       Tensor x = xBSW.add(attentionOut.apply(seen, packed));
       Tensor both = gateAndUp.apply(x.rmsNorm(hiddenNorm.tensor(), EPSILON), packed);
-      Tensor gate = both.narrow(2, 0, config.hidden()).silu();
-      Tensor up = both.narrow(2, config.hidden(), config.hidden());
-      return x.add(down.apply(gate.mul(up), packed));
+      List<Tensor> gateUp = both.chunk(2, 2);
+      return x.add(down.apply(gateUp.get(0).silu().mul(gateUp.get(1)), packed));
     }
   }
 
@@ -197,9 +198,9 @@ public final class TokenLm implements AutoCloseable {
     }
 
     Tensor turn(Tensor xBHSD) {
-      long half = xBHSD.size(3) / 2;
-      Tensor a = xBHSD.narrow(3, 0, half);
-      Tensor b = xBHSD.narrow(3, half, half);
+      List<Tensor> halves = xBHSD.chunk(2, 3);
+      Tensor a = halves.get(0);
+      Tensor b = halves.get(1);
       return Tensor.cat(List.of(a.mul(cosine).sub(b.mul(sine)), b.mul(cosine).add(a.mul(sine))), 3);
     }
   }
@@ -342,7 +343,7 @@ public final class TokenLm implements AutoCloseable {
       long from = (long) k * config.codebookSize();
       Tensor head = heads.tensor().narrow(0, from, config.codebookSize());
       Tensor bias = headBias.tensor().narrow(0, from, config.codebookSize());
-      Tensor loss = rows.linear(head, bias).crossEntropy(Tensor.of(target, target.length));
+      Tensor loss = HeadLoss.crossEntropy(rows, head, bias, Tensor.of(target, target.length));
       losses.add(loss);
       total = total.add(loss.mul(weights[k] / sum));
     }

@@ -55,7 +55,8 @@ public final class AdamW implements AutoCloseable {
     long decayed = store.decayedElements();
     long plain = store.values().count() - decayed;
     try (NoGrad noGrad = NoGrad.open();
-        Scope scope = Scope.open()) {
+        Scope scope = Scope.open();
+        Profiler.Range range = Profiler.range("optimizer")) {
       steps.addInPlace(1.0);
       move(0, decayed, learningRate, options.weightDecay);
       move(decayed, plain, learningRate, 0);

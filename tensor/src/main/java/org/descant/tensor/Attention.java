@@ -54,14 +54,16 @@ public final class Attention {
     Tensor values = v.reshape(rows, time, width);
     DType type = Autocast.isActive() ? DType.BF16 : q.dtype();
     double scale = 1 / Math.sqrt(width);
+    // The gradient of a split is one cat; that of a narrow is zeros, a copy and an addition.
+    List<Tensor> chunks = queries.split(chunk, 1);
     List<Tensor> parts = new ArrayList<>();
-    for (long from = 0; from < time; from += chunk) {
-      long to = Math.min(time, from + chunk);
-      Tensor scores =
-          queries
-              .narrow(1, from, to - from)
-              .bmmPlus(mask(to - from, to, type), keys.narrow(2, 0, to), scale);
-      parts.add(scores.softmax(-1).matmul(values.narrow(1, 0, to)));
+    long to = 0;
+    for (Tensor part : chunks) {
+      to += part.size(1);
+      Tensor seenKeys = to == time ? keys : keys.narrow(2, 0, to);
+      Tensor seenValues = to == time ? values : values.narrow(1, 0, to);
+      Tensor scores = part.bmmPlus(mask(part.size(1), to, type), seenKeys, scale);
+      parts.add(scores.softmax(-1).matmul(seenValues));
     }
     Tensor joined = parts.size() == 1 ? parts.getFirst() : Tensor.cat(parts, 1);
     return joined.view(q.shape());

@@ -14,6 +14,7 @@ import org.bytedeco.pytorch.global.torch.DeviceType;
  */
 public final class Autocast implements AutoCloseable {
   private final boolean active;
+  private final Profiler.Range range = Profiler.range("forward");
 
   private Autocast(boolean active) {
     this.active = active;
@@ -40,6 +41,7 @@ public final class Autocast implements AutoCloseable {
 
   @Override
   public void close() {
+    range.close();
     if (active) {
       torch.set_autocast_enabled(DeviceType.CPU, false);
       torch.clear_cache();

@@ -40,6 +40,8 @@ final class Ops {
   private static final OperatorHandle FUSED_ADAMW;
   private static final OperatorHandle QUANTIZED_PREPACK;
   private static final OperatorHandle QUANTIZED_LINEAR;
+  private static final OperatorHandle ENTER_RANGE;
+  private static final OperatorHandle EXIT_RANGE;
   private static final Type.TypePtr TENSOR_TYPE;
 
   static {
@@ -53,6 +55,8 @@ final class Ops {
     FUSED_ADAMW = find("aten::_fused_adamw_");
     QUANTIZED_PREPACK = find("quantized::linear_prepack");
     QUANTIZED_LINEAR = find("quantized::linear_dynamic");
+    ENTER_RANGE = find("profiler::_record_function_enter_new");
+    EXIT_RANGE = find("profiler::_record_function_exit", "_RecordFunction");
     TENSOR_TYPE = tensorType();
   }
 
@@ -141,6 +145,21 @@ final class Ops {
     return new org.bytedeco.pytorch.Tensor(stack.get(0).toTensor());
   }
 
+  /** Opens a named range for whoever records; the caller owns the result and exits it. */
+  static IValue enterRange(String name) {
+    try (PointerScope scope = new PointerScope()) {
+      IValueVector stack = call(ENTER_RANGE, new IValue(name), new IValue());
+      return new IValue(stack.get(0)).retainReference();
+    }
+  }
+
+  /** Closes what {@link #enterRange} opened. */
+  static void exitRange(IValue range) {
+    try (PointerScope scope = new PointerScope()) {
+      call(EXIT_RANGE, range);
+    }
+  }
+
   /** Calls an operator; its results replace the arguments on the returned stack. */
   private static IValueVector call(OperatorHandle operator, IValue... arguments) {
     IValueVector stack = new IValueVector();
@@ -164,7 +183,12 @@ final class Ops {
   }
 
   private static OperatorHandle find(String name) {
-    return new OperatorHandle(Dispatcher.singleton().findSchemaOrThrow(name, "")).retainReference();
+    return find(name, "");
+  }
+
+  private static OperatorHandle find(String name, String overload) {
+    return new OperatorHandle(Dispatcher.singleton().findSchemaOrThrow(name, overload))
+        .retainReference();
   }
 
   /**

@@ -319,7 +319,8 @@ public final class ParameterStore implements AutoCloseable {
       throw new TensorException("The gradient norm limit must be positive, was " + max + ".");
     }
     try (NoGrad noGrad = NoGrad.open();
-        Scope scope = Scope.open()) {
+        Scope scope = Scope.open();
+        Profiler.Range range = Profiler.range("clip")) {
       double norm = gradients().norm().item();
       if (norm > max && Double.isFinite(norm)) {
         gradients().mulInPlace(Tensor.scalar(max / norm));

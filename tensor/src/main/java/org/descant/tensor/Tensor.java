@@ -453,7 +453,7 @@ public final class Tensor implements AutoCloseable {
   /** Adds d(this)/d(leaf) to the gradient of every leaf; this must have one element. */
   public void backward() {
     Scope.require("backward");
-    try {
+    try (Profiler.Range range = Profiler.range("backward")) {
       unwrap().backward();
     } catch (TensorException e) {
       throw e;
@@ -465,7 +465,7 @@ public final class Tensor implements AutoCloseable {
   /** Backward from any shape: {@code gradient} is the derivative with respect to this tensor. */
   public void backward(Tensor gradient) {
     Scope.require("backward");
-    try {
+    try (Profiler.Range range = Profiler.range("backward")) {
       unwrap().backward(gradient.unwrap(), new BoolOptional(), false, new TensorArrayRefOptional());
     } catch (TensorException e) {
       throw e;
@@ -639,6 +639,11 @@ public final class Tensor implements AutoCloseable {
   /** Views of {@code size} slices each; the last may be shorter. */
   public List<Tensor> split(long size, int dim) {
     return ops("split", () -> unwrap().split(size, dim));
+  }
+
+  /** Views with these sizes, which add up to the dimension; their gradients are one cat. */
+  public List<Tensor> splitSizes(int dim, long... sizes) {
+    return ops("splitSizes", () -> torch.split_with_sizes(unwrap(), sizes, dim));
   }
 
   /** {@code count} views of nearly equal length. */
@@ -881,6 +886,10 @@ public final class Tensor implements AutoCloseable {
 
   public Tensor exp() {
     return op("exp", () -> unwrap().exp());
+  }
+
+  public Tensor expInPlace() {
+    return change("expInPlace", () -> unwrap().exp_());
   }
 
   public Tensor log() {

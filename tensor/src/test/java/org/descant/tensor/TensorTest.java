@@ -249,6 +249,7 @@ class TensorTest {
     assertValues(Tensor.cat(List.of(t, t.neg()), 1).select(0, 0), 0, 1, 2, 0, -1, -2);
     assertThat(Tensor.stack(List.of(t, t), 0).shape()).containsExactly(2, 2, 3);
     assertThat(t.split(2, 1).stream().map(s -> s.size(1))).containsExactly(2L, 1L);
+    assertThat(t.splitSizes(1, 1, 2).stream().map(s -> s.size(1))).containsExactly(1L, 2L);
     assertValues(t.chunk(3, 1).get(2), 2, 5);
     assertValues(t.unbind(0).get(1), 3, 4, 5);
   }

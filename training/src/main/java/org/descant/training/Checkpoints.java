@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
+import org.descant.lab.Span;
 import org.descant.tensor.SafetensorsWriter;
 import org.descant.tensor.Tensor;
 import tools.jackson.core.JacksonException;
@@ -88,7 +89,7 @@ final class Checkpoints {
     String name = "%08d".formatted(step);
     Path target = folder.resolve(name);
     Path aside = folder.resolve(name + ".tmp");
-    try {
+    try (Span span = Span.checkpoint(stage, step)) {
       Files.createDirectories(folder);
       remove(aside);
       Files.createDirectory(aside);

@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.descant.lab.MetricLine;
+import org.descant.lab.Span;
 
 /**
  * Sums up the steps of a stage and says one line every so many: to the run folder and to whoever
@@ -36,6 +37,7 @@ final class Meter {
   private long lineBegan = System.nanoTime();
   private long stepsTimed;
   private double secondsTimed;
+  private Span span;
 
   /**
    * @param firstStep of the stage, counted over the whole run
@@ -55,6 +57,7 @@ final class Meter {
     this.every = every;
     this.log = log;
     this.progress = progress;
+    this.span = Span.trainStep(stage, firstStep);
   }
 
   /**
@@ -75,6 +78,8 @@ final class Meter {
       double audioSeconds,
       long tokens,
       Prefetch<?> prefetch) {
+    span.close();
+    span = Span.trainStep(stage, step + 1);
     values.forEach((name, value) -> sums.merge(name, value, Double::sum));
     counted++;
     countedNow++;

@@ -4,6 +4,7 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongFunction;
+import org.descant.lab.Span;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,12 +22,14 @@ final class Prefetch<T> implements AutoCloseable {
   private record Made<T>(long step, @Nullable T batch, @Nullable Throwable failure) {}
 
   private final BlockingQueue<Made<T>> queue = new ArrayBlockingQueue<>(AHEAD);
+  private final String name;
   private final Thread thread;
   private volatile boolean closed;
   private long waitNanos;
 
   /** Starts making the batches of steps {@code first} to {@code last}. */
   Prefetch(String name, LongFunction<T> maker, long first, long last) {
+    this.name = name;
     thread =
         Thread.ofPlatform()
             .daemon()
@@ -63,7 +66,7 @@ final class Prefetch<T> implements AutoCloseable {
   T take(long step) {
     long begin = System.nanoTime();
     Made<T> made;
-    try {
+    try (Span span = Span.dataWait(name, step)) {
       made = queue.take();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -130,11 +130,25 @@ public final class Trainer {
     }
   }
 
+  /** The hash of all code that a run's bits depend on. */
+  static String codeTree() {
+    return CodeTree.of(
+        List.of(Tensor.class, HouseModel.class, Dataset.class, Pcm.class, Trainer.class));
+  }
+
+  /** How a record names this machine's kind of processor. */
+  static String processor(NativeRuntime.Description runtime) {
+    return runtime.cpu() + ", " + runtime.vectorInstructions();
+  }
+
+  /** The versions of what the bits depend on beside our own code. */
+  static Map<String, String> libraries(NativeRuntime.Description runtime) {
+    return Map.of("libtorch", runtime.libtorch(), "java", Runtime.version().toString());
+  }
+
   /** The record to go on with, or a new one with everything resolved. */
   private RunRecord begin(RunFolder folder) {
-    String code =
-        CodeTree.of(
-            List.of(Tensor.class, HouseModel.class, Dataset.class, Pcm.class, Trainer.class));
+    String code = codeTree();
     RunRecord record;
     if (RunFolder.isRun(path)) {
       record = RunFolder.record(path);
@@ -169,8 +183,8 @@ public final class Trainer {
               dataset.manifest().root(),
               recipe.seed(),
               code,
-              Map.of("libtorch", runtime.libtorch(), "java", Runtime.version().toString()),
-              runtime.cpu() + ", " + runtime.vectorInstructions(),
+              libraries(runtime),
+              processor(runtime),
               threads,
               RunStatus.RUNNING,
               Instant.now(),
