@@ -15,7 +15,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 
-/** Runs on disk: list, show, compare, run again, record the steps of. */
+/** Runs on disk: list, show, compare, run again, record the steps of, what they have seen. */
 @Command(
     name = "lab",
     description = "List, show, compare, replay and profile training runs.",
@@ -23,6 +23,7 @@ import picocli.CommandLine.ParentCommand;
       LabCommand.Ls.class,
       LabCommand.Show.class,
       LabCommand.Compare.class,
+      LabSeenCommand.class,
       ReplayCommand.class,
       ProfileCommand.class
     })
@@ -31,7 +32,8 @@ final class LabCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    throw new UsageException("Say `descant lab ls`, `show`, `compare`, `replay` or `profile`.");
+    throw new UsageException(
+        "Say `descant lab ls`, `show`, `compare`, `seen`, `replay` or `profile`.");
   }
 
   Path run(String name) {

@@ -26,13 +26,14 @@ import picocli.CommandLine.ParentCommand;
 /** Trains a recipe; the same command goes on with a run that was cut off. */
 @Command(
     name = "train",
-    description = "Train a recipe on a dataset; resumes a run that was cut off.")
+    description = "Train a recipe on a dataset; resumes a run that was cut off.",
+    subcommands = TrainPlanCommand.class)
 final class TrainCommand implements Callable<Integer> {
   private static final int STOP_SECONDS_MAX = 120;
 
   @ParentCommand Main main = new Main();
 
-  @Parameters(paramLabel = "RECIPE", description = "house-tiny, house-demo, …")
+  @Parameters(paramLabel = "RECIPE", arity = "0..1", description = "house-tiny, house-demo, …")
   String recipe = "";
 
   @Option(names = "--set", paramLabel = "k=v", description = "Override a key of the recipe.")
@@ -54,13 +55,9 @@ final class TrainCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     Output output = main.output();
     Path home = main.homeFolder();
-    Recipe effective = Recipes.named(recipe);
-    if (config != null) {
-      effective = RecipeText.withYaml(effective, config);
-    }
-    effective = RecipeText.withOverrides(effective, overrides);
+    Recipe effective = effective(recipe, config, overrides);
     Path folder = out != null ? out : home.resolve("runs").resolve(Trainer.runId(effective));
-    try (Dataset opened = Dataset.open(datasetFolder(home))) {
+    try (Dataset opened = Dataset.open(datasetFolder(home, dataset))) {
       RecipeText.flat(effective).forEach((key, value) -> output.progress(key + " = " + value));
       output.progress("run " + folder + " on " + opened.manifest().id());
       RunRecord record = run(effective, opened, folder, Progress.to(System.err));
@@ -77,7 +74,21 @@ final class TrainCommand implements Callable<Integer> {
     }
   }
 
-  private Path datasetFolder(Path home) {
+  /** The recipe of this name with the file's and then the command line's keys on top. */
+  static Recipe effective(String recipe, @Nullable Path config, List<String> overrides) {
+    if (recipe.isBlank()) {
+      throw new UsageException(
+          "Name a recipe: `descant train RECIPE`, one of " + String.join(", ", Recipes.names()));
+    }
+    Recipe effective = Recipes.named(recipe);
+    if (config != null) {
+      effective = RecipeText.withYaml(effective, config);
+    }
+    return RecipeText.withOverrides(effective, overrides);
+  }
+
+  /** The dataset that was named, or the newest of this home. */
+  static Path datasetFolder(Path home, @Nullable String dataset) {
     if (dataset != null) {
       return Steps.dataset(home, dataset);
     }

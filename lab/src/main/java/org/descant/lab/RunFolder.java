@@ -26,7 +26,11 @@ import tools.jackson.databind.json.JsonMapper;
 
 /**
  * The writing side of one run folder; holds a lock file while it is open, so that two processes
- * cannot train into one folder. The reading side is static and needs no lock. Not thread-safe.
+ * cannot train into one folder. The reading side is static and needs no lock. {@link #log} and
+ * {@link #event} may be called from several threads, the rest belongs to one.
+ *
+ * <p>{@code metrics.jsonl} is append-only and holds both kinds of lines: scalars ({@code stage},
+ * {@code step}, values) and events ({@code event}, {@code stage}, {@code step}, {@code at}, facts).
  */
 public final class RunFolder implements AutoCloseable {
   static final JsonMapper JSON =
@@ -40,6 +44,8 @@ public final class RunFolder implements AutoCloseable {
 
   private static final String RECORD = "run.json";
   private static final String METRICS = "metrics.jsonl";
+  private static final String EVENT = "event";
+  private static final String AT = "at";
 
   private final Path path;
   private final FileChannel lockChannel;
@@ -125,23 +131,55 @@ public final class RunFolder implements AutoCloseable {
   }
 
   /** Appends one line to the metrics and one event for TensorBoard. */
-  public void log(MetricLine line) {
+  public synchronized void log(MetricLine line) {
     var json = new LinkedHashMap<String, Object>();
     json.put("stage", line.stage());
     json.put("step", line.step());
     json.putAll(line.values());
-    byte[] bytes = (LINES.writeValueAsString(json) + "\n").getBytes(StandardCharsets.UTF_8);
     var byTag = new LinkedHashMap<String, Double>();
     line.values().forEach((name, value) -> byTag.put(line.stage() + "/" + name, value));
+    append(json);
+    try {
+      events.scalars(seconds(Instant.now()), line.step(), byTag);
+    } catch (IOException e) {
+      throw new LabException("cannot write the metrics of run " + path + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** Appends one event, with the time of day as {@code at}. */
+  public synchronized void event(RunEvent event) {
+    var json = new LinkedHashMap<String, Object>();
+    json.put(EVENT, event.event());
+    json.put("stage", event.stage());
+    json.put("step", event.step());
+    json.put(AT, Instant.now().toString());
+    event.facts().forEach(json::putIfAbsent);
+    append(json);
+  }
+
+  private void append(Map<String, Object> json) {
+    byte[] bytes = (LINES.writeValueAsString(json) + "\n").getBytes(StandardCharsets.UTF_8);
     try {
       ByteBuffer buffer = ByteBuffer.wrap(bytes);
       while (buffer.hasRemaining()) {
         metrics.write(buffer);
       }
-      events.scalars(seconds(Instant.now()), line.step(), byTag);
     } catch (IOException e) {
       throw new LabException("cannot write the metrics of run " + path + ": " + e.getMessage(), e);
     }
+  }
+
+  /** Reads the events of a run in the order they happened. A torn last line is left out. */
+  public static List<RunEvent> events(Path path) {
+    var found = new ArrayList<RunEvent>();
+    for (Line line : lines(path)) {
+      if (line.json().get(EVENT) instanceof String event) {
+        var facts = new LinkedHashMap<>(line.json());
+        facts.keySet().removeAll(List.of(EVENT, "stage", "step"));
+        found.add(new RunEvent(event, line.stage(), line.step(), facts));
+      }
+    }
+    return found;
   }
 
   /**
@@ -149,11 +187,37 @@ public final class RunFolder implements AutoCloseable {
    * of steps; of a value that was logged twice the later one. A torn last line is left out.
    */
   public static List<MetricLine> metrics(Path path) {
+    var byStage = new LinkedHashMap<String, TreeMap<Long, MetricLine>>();
+    for (Line line : lines(path)) {
+      if (line.json().containsKey(EVENT)) {
+        continue;
+      }
+      var values = new LinkedHashMap<String, Double>();
+      line.json()
+          .forEach((name, value) -> {
+            if (!name.equals("step") && value instanceof Number number) {
+              values.put(name, number.doubleValue());
+            }
+          });
+      byStage
+          .computeIfAbsent(line.stage(), s -> new TreeMap<>())
+          .merge(line.step(), new MetricLine(line.stage(), line.step(), values), RunFolder::merged);
+    }
+    var lines = new ArrayList<MetricLine>();
+    byStage.values().forEach(steps -> lines.addAll(steps.values()));
+    return lines;
+  }
+
+  /** A line of the metrics file as it stands there. */
+  private record Line(String stage, long step, Map<String, Object> json) {}
+
+  /** Every whole line of the metrics file. */
+  private static List<Line> lines(Path path) {
     Path file = path.resolve(METRICS);
     if (!Files.exists(file)) {
       return List.of();
     }
-    var byStage = new LinkedHashMap<String, TreeMap<Long, MetricLine>>();
+    var lines = new ArrayList<Line>();
     try {
       String text = Files.readString(file);
       int end = text.lastIndexOf('\n') + 1;
@@ -161,29 +225,17 @@ public final class RunFolder implements AutoCloseable {
         if (line.isEmpty()) {
           continue;
         }
-        Map<?, ?> json = LINES.readValue(line, Map.class);
+        var json = new LinkedHashMap<String, Object>();
+        LINES.readValue(line, Map.class).forEach((key, value) -> json.put((String) key, value));
         if (!(json.get("stage") instanceof String stage)
             || !(json.get("step") instanceof Number step)) {
           throw new LabException("line without stage and step in " + file + ": " + line);
         }
-        var values = new LinkedHashMap<String, Double>();
-        json.forEach((name, value) -> {
-          if (!name.equals("step") && value instanceof Number number) {
-            values.put(name.toString(), number.doubleValue());
-          }
-        });
-        byStage
-            .computeIfAbsent(stage, s -> new TreeMap<>())
-            .merge(
-                step.longValue(),
-                new MetricLine(stage, step.longValue(), values),
-                RunFolder::merged);
+        lines.add(new Line(stage, step.longValue(), json));
       }
     } catch (IOException | JacksonException e) {
       throw new LabException("cannot read " + file + ": " + firstLine(e), e);
     }
-    var lines = new ArrayList<MetricLine>();
-    byStage.values().forEach(steps -> lines.addAll(steps.values()));
     return lines;
   }
 

@@ -226,4 +226,38 @@ class LabTest {
     int value = (int) crc.getValue();
     return (value >>> 15 | value << 17) + 0xa282ead8;
   }
+
+  @Test
+  void eventsStandBetweenTheScalarsAndComeBackInOrder() throws Exception {
+    try (var run = RunFolder.openForWriting(home)) {
+      run.log(line(1, 2));
+      run.event(new RunEvent("guard.skipped", "codec", 2, Map.of("isrcs", List.of("A", "B"))));
+      var threads = new ArrayList<Thread>();
+      for (int t = 0; t < 4; t++) {
+        int stage = t;
+        threads.add(
+            Thread.ofPlatform()
+                .start(() -> {
+                  for (int i = 0; i < 50; i++) {
+                    run.event(new RunEvent("e", "s" + stage, i, Map.of("text", "x".repeat(200))));
+                  }
+                }));
+      }
+      for (int step = 2; step < 50; step++) {
+        run.log(line(step, 1));
+      }
+      for (Thread thread : threads) {
+        thread.join();
+      }
+    }
+    assertThat(RunFolder.metrics(home)).hasSize(49);
+    List<RunEvent> events = RunFolder.events(home);
+    assertThat(events).hasSize(201);
+    assertThat(events.getFirst().facts()).containsEntry("isrcs", List.of("A", "B"));
+    assertThat(events.getFirst().facts()).containsKey("at");
+    assertThat(events.stream().filter(e -> e.stage().equals("s3")).map(RunEvent::step))
+        .isSorted()
+        .hasSize(50);
+    assertThat(RunFolder.events(home.resolve("none"))).isEmpty();
+  }
 }

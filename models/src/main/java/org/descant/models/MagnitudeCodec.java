@@ -238,8 +238,40 @@ public final class MagnitudeCodec implements Codec, AutoCloseable {
    *     own
    */
   public CodecLoss.Terms train(Tensor featuresBLF, CodecLoss loss, long seed) {
-    ResidualVq.Quantised quantised = quantiser.train(latents(featuresBLF), seed);
-    return loss.of(render(quantised.quantisedBLD()), featuresBLF, quantised.commitment());
+    try (Step step = step((int) featuresBLF.size(0), 1, seed)) {
+      return step.part(featuresBLF, loss);
+    }
+  }
+
+  /**
+   * Begins a training step whose batch comes in parts of equal size, so that memory holds the
+   * activations of one part. The mean of the parts' losses has the joined batch's gradient.
+   *
+   * @param rows of all parts together
+   * @param seed of this step's random draws; give each step its own
+   */
+  public Step step(int rows, int parts, long seed) {
+    return new Step(quantiser.new Training(rows, parts, seed));
+  }
+
+  /** A training step in parts; close it after the last one. */
+  public final class Step implements AutoCloseable {
+    private final ResidualVq.Training training;
+
+    private Step(ResidualVq.Training training) {
+      this.training = training;
+    }
+
+    /** Forward pass of the next part; the last one moves the codebooks. */
+    public CodecLoss.Terms part(Tensor featuresBLF, CodecLoss loss) {
+      ResidualVq.Quantised quantised = training.part(latents(featuresBLF));
+      return loss.of(render(quantised.quantisedBLD()), featuresBLF, quantised.commitment());
+    }
+
+    @Override
+    public void close() {
+      training.close();
+    }
   }
 
   /** The loss of a batch with the first {@code codebooks} codebooks, without learning. */

@@ -92,47 +92,109 @@ final class ResidualVq {
    * @param seed of this step's random draws
    */
   Quantised train(Tensor zBLD, long seed) {
-    long batch = zBLD.size(0);
-    long length = zBLD.size(1);
-    SplittableRandom random = new SplittableRandom(seed);
-    float[][] keep = new float[codebooks][(int) batch];
-    for (int b = 0; b < batch; b++) {
-      int use = random.nextDouble() < DROPOUT_SHARE ? 1 + random.nextInt(codebooks) : codebooks;
-      for (int k = 0; k < use; k++) {
-        keep[k][b] = 1;
-      }
+    try (Training training = new Training((int) zBLD.size(0), 1, seed)) {
+      return training.part(zBLD);
     }
-    List<Tensor> codes = new ArrayList<>();
-    List<Tensor> partialSums = new ArrayList<>();
-    Tensor quantised;
-    try (NoGrad noGrad = NoGrad.open()) {
-      Tensor residual = zBLD.detach().reshape(-1, latent);
-      Tensor full = residual.zerosLike();
-      Tensor kept = residual.zerosLike().view(batch, length, latent);
-      boolean fresh = countsKS.tensor().sum().item() == 0;
-      for (int k = 0; k < codebooks; k++) {
-        Tensor entries = entries(k);
-        if (fresh) {
-          restart(k, residual, allEntries(), random);
+  }
+
+  /**
+   * One training step whose batch comes in parts. All parts see the codebooks of before the step;
+   * with the last one the codebooks move by all of them, as they would by the joined batch. Only
+   * the very first step of a codec differs: its entries are placed on vectors of the first part.
+   */
+  final class Training implements AutoCloseable {
+    private final int parts;
+    private final SplittableRandom random;
+    private final float[][] keep;
+    private final List<List<Tensor>> residuals = new ArrayList<>();
+    private final List<List<Tensor>> indexes = new ArrayList<>();
+    private int part;
+    private int row;
+
+    /**
+     * @param rows of all parts together
+     * @param seed of this step's random draws
+     */
+    Training(int rows, int parts, long seed) {
+      this.parts = parts;
+      this.random = new SplittableRandom(seed);
+      this.keep = new float[codebooks][rows];
+      for (int b = 0; b < rows; b++) {
+        int use = random.nextDouble() < DROPOUT_SHARE ? 1 + random.nextInt(codebooks) : codebooks;
+        for (int k = 0; k < use; k++) {
+          keep[k][b] = 1;
         }
-        Tensor index = nearest(residual, entries);
-        Tensor chosen = entries.indexSelect(0, index);
-        move(k, residual, index, random);
-        residual = residual.sub(chosen);
-        full = full.add(chosen);
-        kept = kept.add(chosen.view(batch, length, latent).mul(Tensor.of(keep[k], batch, 1, 1)));
-        codes.add(index);
-        partialSums.add(full);
       }
-      quantised = kept;
+      for (int k = 0; k < codebooks; k++) {
+        residuals.add(new ArrayList<>());
+        indexes.add(new ArrayList<>());
+      }
     }
-    Tensor z2 = zBLD.reshape(-1, latent);
-    Tensor commitment = z2.mseLoss(partialSums.get(0));
-    for (int k = 1; k < codebooks; k++) {
-      commitment = commitment.add(z2.mseLoss(partialSums.get(k)));
+
+    /**
+     * Quantises the next part.
+     *
+     * @param zBLD latents with gradients
+     */
+    Quantised part(Tensor zBLD) {
+      int batch = (int) zBLD.size(0);
+      long length = zBLD.size(1);
+      boolean last = ++part == parts;
+      List<Tensor> codes = new ArrayList<>();
+      List<Tensor> partialSums = new ArrayList<>();
+      Tensor quantised;
+      try (NoGrad noGrad = NoGrad.open()) {
+        Tensor residual = zBLD.detach().reshape(-1, latent);
+        Tensor full = residual.zerosLike();
+        Tensor kept = residual.zerosLike().view(batch, length, latent);
+        boolean fresh = countsKS.tensor().sum().item() == 0;
+        for (int k = 0; k < codebooks; k++) {
+          Tensor entries = entries(k);
+          if (fresh) {
+            restart(k, residual, allEntries(), random);
+          }
+          Tensor index = nearest(residual, entries);
+          Tensor chosen = entries.indexSelect(0, index);
+          if (last) {
+            move(k, joined(residuals.get(k), residual), joined(indexes.get(k), index), random);
+          } else {
+            residuals.get(k).add(residual.retain());
+            indexes.get(k).add(index.retain());
+          }
+          residual = residual.sub(chosen);
+          full = full.add(chosen);
+          float[] shown = Arrays.copyOfRange(keep[k], row, row + batch);
+          kept = kept.add(chosen.view(batch, length, latent).mul(Tensor.of(shown, batch, 1, 1)));
+          codes.add(index);
+          partialSums.add(full);
+        }
+        quantised = kept;
+      }
+      row += batch;
+      Tensor z2 = zBLD.reshape(-1, latent);
+      Tensor commitment = z2.mseLoss(partialSums.get(0));
+      for (int k = 1; k < codebooks; k++) {
+        commitment = commitment.add(z2.mseLoss(partialSums.get(k)));
+      }
+      Tensor straight = zBLD.add(quantised.sub(zBLD.detach()));
+      return new Quantised(straight, commitment.div(codebooks), codes);
     }
-    Tensor straight = zBLD.add(quantised.sub(zBLD.detach()));
-    return new Quantised(straight, commitment.div(codebooks), codes);
+
+    private static Tensor joined(List<Tensor> earlier, Tensor last) {
+      if (earlier.isEmpty()) {
+        return last;
+      }
+      List<Tensor> all = new ArrayList<>(earlier);
+      all.add(last);
+      return Tensor.cat(all, 0);
+    }
+
+    /** Frees what earlier parts left. */
+    @Override
+    public void close() {
+      residuals.forEach(list -> list.forEach(Tensor::close));
+      indexes.forEach(list -> list.forEach(Tensor::close));
+    }
   }
 
   /**

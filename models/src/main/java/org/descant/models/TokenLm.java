@@ -4,13 +4,17 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.UnaryOperator;
 import org.descant.tensor.Attention;
+import org.descant.tensor.Autocast;
 import org.descant.tensor.HeadLoss;
 import org.descant.tensor.NoGrad;
 import org.descant.tensor.ParameterStore;
 import org.descant.tensor.ParameterStore.Initializer;
 import org.descant.tensor.ParameterStore.Parameter;
+import org.descant.tensor.Precision;
 import org.descant.tensor.QuantizedLinear;
+import org.descant.tensor.Recomputation;
 import org.descant.tensor.Scope;
 import org.descant.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -214,11 +218,15 @@ public final class TokenLm implements AutoCloseable {
    */
   Tensor forward(
       Tensor tokensBSK, Tensor conditionsBSW, Rotary rotary, Attend attend, boolean packed) {
-    Tensor x = tokens.tensor().embedding(tokensBSK).sum(2, false).add(conditionsBSW);
+    Tensor x = embedded(tokensBSK, conditionsBSW);
     for (int i = 0; i < layers.length; i++) {
       x = layers[i].apply(i, x, rotary, attend, packed);
     }
     return x.rmsNorm(outNorm.tensor(), EPSILON);
+  }
+
+  private Tensor embedded(Tensor tokensBSK, Tensor conditionsBSW) {
+    return tokens.tensor().embedding(tokensBSK).sum(2, false).add(conditionsBSW);
   }
 
   /** Logits of all codebooks side by side: [..., codebooks · codebookSize]. */
@@ -325,7 +333,15 @@ public final class TokenLm implements AutoCloseable {
    * @param weights of the codebooks; they are divided by their sum
    */
   public Loss loss(Batch batch, Noise noise, long seed, double[] weights) {
-    Tensor outputsBSW = outputs(batch, noise, seed);
+    return loss(input(batch, noise, seed), weights);
+  }
+
+  /** The loss of what {@link #input} made. */
+  public Loss loss(Input input, double[] weights) {
+    return loss(outputs(input), input.batch, weights);
+  }
+
+  private Loss loss(Tensor outputsBSW, Batch batch, double[] weights) {
     int steps = (int) outputsBSW.size(1);
     int frames = steps - config.codebooks() + 1;
     Tensor rows = outputsBSW.reshape(-1, config.width());
@@ -350,8 +366,90 @@ public final class TokenLm implements AutoCloseable {
     return new Loss(total, losses);
   }
 
-  /** Normalised outputs for all steps of a batch: [batch, steps, width]. */
-  Tensor outputs(Batch batch, Noise noise, long seed) {
+  /**
+   * Forward and backward pass: adds the gradient of {@code share} times the loss to the parameters'
+   * gradients. Opens its own {@link Autocast} regions; none may be open around it.
+   *
+   * @param input a whole batch, or rows of one whose shares sum to 1
+   * @param weights of the codebooks; they are divided by their sum
+   * @param recompute whether layers keep only their inputs and run again in the backward pass: less
+   *     memory, a third more time, the same gradients
+   * @return the loss, without gradients
+   */
+  public Loss learn(
+      Input input, double[] weights, double share, Precision precision, boolean recompute) {
+    Loss loss;
+    if (!recompute) {
+      try (Autocast autocast = Autocast.open(precision)) {
+        loss = loss(input, weights);
+      }
+      backward(loss.total, share);
+    } else {
+      Tensor x;
+      try (Autocast autocast = Autocast.open(precision)) {
+        x = embedded(tokens(input), conditions(input));
+      }
+      Recomputation chain =
+          new Recomputation(blocks(Rotary.at(0, steps(input), config.headSize())), precision);
+      Tensor top = chain.forward(x);
+      try (Autocast autocast = Autocast.open(precision)) {
+        loss = loss(top.rmsNorm(outNorm.tensor(), EPSILON), input.batch, weights);
+      }
+      backward(loss.total, share);
+      x.backward(chain.backward(top.grad()));
+    }
+    return new Loss(loss.total.detach(), loss.perCodebook.stream().map(Tensor::detach).toList());
+  }
+
+  private static void backward(Tensor total, double share) {
+    (share == 1 ? total : total.mul(share)).backward();
+  }
+
+  private List<UnaryOperator<Tensor>> blocks(Rotary rotary) {
+    List<UnaryOperator<Tensor>> blocks = new ArrayList<>();
+    for (int i = 0; i < layers.length; i++) {
+      int layer = i;
+      blocks.add(x -> layers[layer].apply(layer, x, rotary, TokenLm::causal, false));
+    }
+    return blocks;
+  }
+
+  private static Tensor causal(int layer, Tensor q, Tensor k, Tensor v) {
+    return Attention.causal(q, k, v);
+  }
+
+  /**
+   * Examples as the model sees them in training, with all random draws made: rows of it mean the
+   * same as in the whole. Plain numbers; the arrays are not copied.
+   *
+   * @param batch the examples themselves, which are the targets
+   * @param tokens indices into the token table, [row, step, codebook] in one array
+   * @param keep which groups of conditions each row shows
+   */
+  @SuppressWarnings("ArrayRecordComponent") // Made for one step, never compared.
+  public record Input(Batch batch, long[] tokens, boolean[][] keep) {
+    /** Number of examples. */
+    public int rows() {
+      return batch.codes.length;
+    }
+
+    /** Examples {@code from} to {@code to}, without the latter. */
+    public Input rows(int from, int to) {
+      int perRow = tokens.length / rows();
+      return new Input(
+          new Batch(Arrays.copyOfRange(batch.codes, from, to), batch.conditions.subList(from, to)),
+          Arrays.copyOfRange(tokens, from * perRow, to * perRow),
+          Arrays.copyOfRange(keep, from, to));
+    }
+  }
+
+  /**
+   * Prepares a batch for {@link #learn}: delays the codes and draws the noise. Pure Java; safe in
+   * any thread.
+   *
+   * @param seed of the noise; give each step its own
+   */
+  public Input input(Batch batch, Noise noise, long seed) {
     int count = batch.codes.length;
     int books = config.codebooks();
     int frames = batch.codes[0][0].length;
@@ -383,17 +481,39 @@ public final class TokenLm implements AutoCloseable {
         }
       }
     }
-    boolean[][] keep = ConditionEncoder.dropped(count, noise.dropConditions, random.nextLong());
-    Tensor conditionsBTW = encode(batch.conditions, keep);
+    return new Input(
+        batch, input, ConditionEncoder.dropped(count, noise.dropConditions, random.nextLong()));
+  }
+
+  private int steps(Input input) {
+    return DelayPattern.steps(input.batch.codes[0][0].length, config.codebooks());
+  }
+
+  private Tensor tokens(Input input) {
+    return Tensor.of(input.tokens, input.rows(), steps(input), config.codebooks());
+  }
+
+  private Tensor conditions(Input input) {
+    int frames = input.batch.codes[0][0].length;
+    Tensor conditionsBTW = encode(input.batch.conditions, input.keep);
     if (conditionsBTW.size(1) != frames) {
       throw new ModelException(
           "Codes have " + frames + " frames, their conditions " + conditionsBTW.size(1));
     }
+    return lastRepeated(conditionsBTW, config.codebooks() - 1);
+  }
+
+  /** Normalised outputs for all steps of a batch: [batch, steps, width]. */
+  Tensor outputs(Batch batch, Noise noise, long seed) {
+    return outputs(input(batch, noise, seed));
+  }
+
+  private Tensor outputs(Input input) {
     return forward(
-        Tensor.of(input, count, steps, books),
-        lastRepeated(conditionsBTW, books - 1),
-        Rotary.at(0, steps, config.headSize()),
-        (layer, q, k, v) -> Attention.causal(q, k, v),
+        tokens(input),
+        conditions(input),
+        Rotary.at(0, steps(input), config.headSize()),
+        TokenLm::causal,
         false);
   }
 

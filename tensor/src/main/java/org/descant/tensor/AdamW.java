@@ -1,5 +1,6 @@
 package org.descant.tensor;
 
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -8,7 +9,7 @@ import java.util.Map;
  *
  * <p>Not thread-safe; belongs to the training thread.
  */
-public final class AdamW implements AutoCloseable {
+public final class AdamW implements Optimizer {
   /**
    * Constants of a run.
    *
@@ -35,49 +36,49 @@ public final class AdamW implements AutoCloseable {
   private final Tensor firstMoment;
   private final Tensor secondMoment;
   private final Tensor steps;
+  private final List<ParameterStore.Run> runs;
 
+  /** For all parameters of a store. */
   public AdamW(ParameterStore store, Options options) {
+    this(store, options, store.runs(parameter -> true));
+  }
+
+  /** For the elements of some stretches of a store, whose moments lie one after the other. */
+  AdamW(ParameterStore store, Options options, List<ParameterStore.Run> runs) {
     this.store = store;
     this.options = options;
+    this.runs = List.copyOf(runs);
     try (Scope scope = Scope.open()) {
-      long elements = store.values().count();
+      long elements = runs.stream().mapToLong(ParameterStore.Run::length).sum();
       firstMoment = Tensor.zeros(elements).retain();
       secondMoment = Tensor.zeros(elements).retain();
       steps = Tensor.zeros(1).retain();
     }
   }
 
-  /** Moves every parameter by its gradient. Does not clear the gradients. */
+  @Override
   public void step(double learningRate) {
-    if (!(learningRate >= 0)) {
-      throw new TensorException("The learning rate must not be negative, was " + learningRate);
-    }
-    long decayed = store.decayedElements();
-    long plain = store.values().count() - decayed;
+    Optimizer.requireRate(learningRate);
     try (NoGrad noGrad = NoGrad.open();
         Scope scope = Scope.open();
         Profiler.Range range = Profiler.range("optimizer")) {
       steps.addInPlace(1.0);
-      move(0, decayed, learningRate, options.weightDecay);
-      move(decayed, plain, learningRate, 0);
+      long at = 0;
+      for (ParameterStore.Run run : runs) {
+        Ops.fusedAdamW(
+            store.values().narrow(0, run.from(), run.length()),
+            store.gradients().narrow(0, run.from(), run.length()),
+            firstMoment.narrow(0, at, run.length()),
+            secondMoment.narrow(0, at, run.length()),
+            steps.select(0, 0),
+            learningRate,
+            options.beta1,
+            options.beta2,
+            run.decayed() ? options.weightDecay : 0,
+            options.epsilon);
+        at += run.length();
+      }
     }
-  }
-
-  private void move(long from, long length, double learningRate, double weightDecay) {
-    if (length == 0) {
-      return;
-    }
-    Ops.fusedAdamW(
-        store.values().narrow(0, from, length),
-        store.gradients().narrow(0, from, length),
-        firstMoment.narrow(0, from, length),
-        secondMoment.narrow(0, from, length),
-        steps.select(0, 0),
-        learningRate,
-        options.beta1,
-        options.beta2,
-        weightDecay,
-        options.epsilon);
   }
 
   /** How many steps were taken. */
@@ -85,18 +86,23 @@ public final class AdamW implements AutoCloseable {
     return steps.itemLong();
   }
 
-  /** Adds the state to a checkpoint under names that begin with {@code prefix}. */
+  @Override
   public void saveTo(String prefix, Map<String, Tensor> checkpoint) {
     checkpoint.put(prefix + "first_moment", firstMoment);
     checkpoint.put(prefix + "second_moment", secondMoment);
     checkpoint.put(prefix + "steps", steps);
   }
 
-  /** Continues exactly where the checkpoint was taken. */
+  @Override
   public void restoreFrom(String prefix, Safetensors checkpoint) {
     checkpoint.copyInto(prefix + "first_moment", firstMoment);
     checkpoint.copyInto(prefix + "second_moment", secondMoment);
     checkpoint.copyInto(prefix + "steps", steps);
+  }
+
+  @Override
+  public long stateBytes() {
+    return (2 * firstMoment.count() + 1) * Float.BYTES;
   }
 
   @Override

@@ -2,12 +2,15 @@ package org.descant.tensor;
 
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -112,6 +115,16 @@ public final class ParameterStore implements AutoCloseable {
       return range == Range.STATE;
     }
 
+    /** Whether it is a matrix that inputs are multiplied with, not a table to look up in. */
+    public boolean isMatrix() {
+      return range == Range.DECAYED && shape.length == 2;
+    }
+
+    /** Where it begins in the flat buffer of its range. */
+    long offset() {
+      return offset;
+    }
+
     /** The tensor itself: a leaf that owns no memory of its own. */
     public Tensor tensor() {
       if (tensor == null) {
@@ -209,9 +222,7 @@ public final class ParameterStore implements AutoCloseable {
       gradients = flatGradients;
       for (Parameter parameter : parameters.values()) {
         Tensor view = viewOf(parameter.isState() ? flatState : flat, parameter);
-        try (SeededRandom random = new SeededRandom(seedOf(parameter.name))) {
-          parameter.initializer.fill(view, random);
-        }
+        initialise(parameter, view);
         // Detached: a leaf that shares memory but carries no view history of the flat buffer.
         Tensor leaf = view.detach().retain();
         parameter.tensor = leaf;
@@ -224,15 +235,35 @@ public final class ParameterStore implements AutoCloseable {
     return this;
   }
 
+  private void initialise(Parameter parameter, Tensor target) {
+    try (SeededRandom random = new SeededRandom(seedOf(parameter.name))) {
+      parameter.initializer.fill(target, random);
+    }
+  }
+
+  /** Puts everything back to its first values, as {@link #build} left it. */
+  public void reset() {
+    try (NoGrad noGrad = NoGrad.open();
+        Scope scope = Scope.open()) {
+      for (Parameter parameter : parameters.values()) {
+        initialise(parameter, parameter.tensor());
+      }
+    }
+  }
+
   private long place(long from, Range range) {
     long next = from;
     for (Parameter parameter : parameters.values()) {
       if (parameter.range == range) {
         parameter.offset = next;
-        next = Math.addExact(next, Math.ceilDiv(parameter.count(), ALIGNMENT) * ALIGNMENT);
+        next = Math.addExact(next, padded(parameter.count()));
       }
     }
     return next;
+  }
+
+  private static long padded(long count) {
+    return Math.ceilDiv(count, ALIGNMENT) * ALIGNMENT;
   }
 
   private static Tensor viewOf(Tensor flat, Parameter parameter) {
@@ -292,6 +323,55 @@ public final class ParameterStore implements AutoCloseable {
     return decayedElements;
   }
 
+  /**
+   * How many numbers lie in matrices, without embedding tables: what each row of an input is
+   * multiplied with on its way through the model.
+   */
+  public long matrixCount() {
+    return parameters.values().stream()
+        .filter(Parameter::isMatrix)
+        .mapToLong(Parameter::count)
+        .sum();
+  }
+
+  /** Bytes of the flat buffers: values, gradients if there are any, and state. */
+  public long bytes() {
+    long values = values().count() * Float.BYTES;
+    return (gradients == null ? values : 2 * values) + state().count() * Float.BYTES;
+  }
+
+  /**
+   * A stretch of the flat buffers.
+   *
+   * @param decayed whether it takes part in weight decay
+   */
+  record Run(long from, long length, boolean decayed) {}
+
+  /** The longest stretches, in order, whose parameters are all wanted; padding goes with them. */
+  List<Run> runs(Predicate<Parameter> wanted) {
+    var runs = new ArrayList<Run>();
+    for (Range range : List.of(Range.DECAYED, Range.PLAIN)) {
+      long from = -1;
+      long end = -1;
+      for (Parameter parameter : parameters.values()) {
+        if (parameter.range != range) {
+          continue;
+        }
+        if (wanted.test(parameter)) {
+          from = from < 0 ? parameter.offset : from;
+          end = parameter.offset + padded(parameter.count());
+        } else if (from >= 0) {
+          runs.add(new Run(from, end - from, range == Range.DECAYED));
+          from = -1;
+        }
+      }
+      if (from >= 0) {
+        runs.add(new Run(from, end - from, range == Range.DECAYED));
+      }
+    }
+    return runs;
+  }
+
   private static Tensor built(@Nullable Tensor tensor) {
     if (tensor == null) {
       throw new TensorException("Build the store first.");
@@ -322,10 +402,18 @@ public final class ParameterStore implements AutoCloseable {
         Scope scope = Scope.open();
         Profiler.Range range = Profiler.range("clip")) {
       double norm = gradients().norm().item();
-      if (norm > max && Double.isFinite(norm)) {
+      clipGradients(norm, max);
+      return norm;
+    }
+  }
+
+  /** The same with a norm that the caller has read already: no host synchronisation. */
+  public void clipGradients(double norm, double max) {
+    if (norm > max && Double.isFinite(norm)) {
+      try (NoGrad noGrad = NoGrad.open();
+          Scope scope = Scope.open()) {
         gradients().mulInPlace(Tensor.scalar(max / norm));
       }
-      return norm;
     }
   }
 

@@ -232,4 +232,44 @@ class ParameterStoreTest {
       }
     }
   }
+
+  @Test
+  void runsJoinNeighboursAndKnowWhatDecays() {
+    try (ParameterStore store = new ParameterStore(1)) {
+      store.declare("a", Initializer.ones(), 3, 3);
+      store.declare("b", Initializer.ones(), 20, 2);
+      store.declareUndecayed("table", Initializer.ones(), 4, 4);
+      store.declare("c", Initializer.ones(), 2, 2);
+      store.declareState("state", Initializer.zeros(), 5);
+      store.build();
+      assertThat(store.runs(p -> true))
+          .containsExactly(
+              new ParameterStore.Run(0, 16 + 48 + 16, true), new ParameterStore.Run(80, 16, false));
+      assertThat(store.runs(p -> !p.name().equals("b")))
+          .containsExactly(
+              new ParameterStore.Run(0, 16, true),
+              new ParameterStore.Run(64, 16, true),
+              new ParameterStore.Run(80, 16, false));
+      assertThat(store.matrixCount()).isEqualTo(9 + 40 + 4);
+      assertThat(store.bytes()).isEqualTo(4L * (2 * 96 + 16));
+    }
+  }
+
+  @Test
+  void resetBringsTheFirstValuesBack() {
+    try (ParameterStore store = new ParameterStore(4)) {
+      store.declare("w", Initializer.normal(1), 8, 8);
+      store.declareState("s", Initializer.constant(2), 3);
+      store.build();
+      float[] first = store.values().toFloats();
+      try (NoGrad noGrad = NoGrad.open();
+          Scope scope = Scope.open()) {
+        store.values().fill(Double.NaN);
+        store.state().fill(9);
+      }
+      store.reset();
+      assertThat(store.values().toFloats()).isEqualTo(first);
+      assertThat(store.get("s").toFloats()).containsOnly(2);
+    }
+  }
 }

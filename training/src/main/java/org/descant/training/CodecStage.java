@@ -1,6 +1,7 @@
 package org.descant.training;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,11 +11,17 @@ import org.descant.audio.analysis.MelDistance;
 import org.descant.lab.MetricLine;
 import org.descant.models.CodecLoss;
 import org.descant.models.MagnitudeCodec;
-import org.descant.tensor.AdamW;
 import org.descant.tensor.Autocast;
+import org.descant.tensor.ParameterStore;
 import org.descant.tensor.Safetensors;
 import org.descant.tensor.Scope;
 import org.descant.tensor.Tensor;
+import org.descant.training.loop.Checkpoints;
+import org.descant.training.loop.Fingerprint;
+import org.descant.training.loop.Learner;
+import org.descant.training.loop.Loop;
+import org.descant.training.loop.Meter;
+import org.descant.training.loop.Optimisation;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,13 +30,10 @@ import org.jspecify.annotations.Nullable;
  * <p>Cost: a step is two network passes over {@code batch × frames} rows of about 2,000 numbers.
  * The rows are made ahead on another thread.
  */
-final class CodecStage {
+final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseable {
   static final String NAME = "codec";
   static final String MEL_DISTANCE = "heldOutMelDistance";
-  private static final String OPTIMIZER = "codec.adamw.";
   private static final String WEIGHTS = "codec.";
-  private static final double BETA1 = 0.9;
-  private static final double BETA2 = 0.99;
 
   /** Batches from which the codec's linear start is computed: some thousand frames. */
   private static final int START_BATCHES = 8;
@@ -40,7 +44,10 @@ final class CodecStage {
   private final Setting setting;
   private final Recipe.Codec recipe;
   private final MagnitudeCodec codec;
+  private final CodecLoss loss = new CodecLoss();
+  private final Order order;
   private final Windows windows;
+  private MagnitudeCodec.@Nullable Step inParts;
 
   CodecStage(Setting setting) {
     this.setting = setting;
@@ -48,12 +55,18 @@ final class CodecStage {
     this.codec =
         MagnitudeCodec.create(
             recipe.model(), Draws.key(setting.recipe().seed(), "codec weights", 0));
-    this.windows =
-        new Windows(
+    this.order =
+        new Order(
+            NAME,
             setting.recipe().seed(),
             "codec excerpts",
-            setting.trained().stream().mapToInt(setting.dataset()::frames).toArray(),
-            recipe.frames() * codec.samplesPerFrame());
+            recipe.frames() * codec.samplesPerFrame(),
+            recipe.batch(),
+            before(),
+            steps(),
+            setting.trained().stream().map(setting.dataset()::isrc).toList(),
+            setting.trained().stream().map(setting.dataset()::frames).toList());
+    this.windows = order.windows();
   }
 
   MagnitudeCodec codec() {
@@ -67,78 +80,115 @@ final class CodecStage {
     }
   }
 
-  /** Adds the codec's weights to a checkpoint. */
-  void saveWeights(Map<String, Tensor> model) {
+  /** Adds the codec's weights to a checkpoint of any stage. */
+  @Override
+  public void saveWeights(Map<String, Tensor> model) {
     codec.parameters().saveTo(WEIGHTS, model);
   }
 
   /**
    * Trains from the beginning or from a checkpoint of this stage to the stage's end.
    *
+   * @param seen goes on with the order of the run's data
    * @return whether the end was reached; otherwise a stop was asked for, and a checkpoint written
    */
-  boolean train(Checkpoints.@Nullable Saved saved) {
-    long steps = setting.recipe().codecSteps();
-    var meter =
-        new Meter(NAME, 1, steps, setting.recipe().logEvery(), setting.log(), setting.progress());
-    var schedule = new Schedule(recipe.learningRate(), recipe.warmup(), steps);
-    var options = new AdamW.Options(BETA1, BETA2, 1e-8, recipe.weightDecay());
-    try (var loss = new CodecLoss();
-        var optimizer = new AdamW(codec.parameters(), options)) {
-      long done = 0;
-      if (saved == null) {
-        start();
-      } else {
-        done = saved.facts().step();
-        restoreWeights(saved);
-        meter.restore(saved.facts().numbers());
-        try (Safetensors state = Safetensors.open(saved.path().resolve(Checkpoints.STATE))) {
-          optimizer.restoreFrom(OPTIMIZER, state);
-        }
-      }
-      try (var data = new Prefetch<>(NAME, this::batch, done + 1, steps)) {
-        for (long step = done + 1; step <= steps; step++) {
-          step(step, data, loss, optimizer, schedule.at(step), meter);
-          boolean stop = setting.stop().getAsBoolean() && step < steps;
-          if (step % setting.recipe().checkpoint().every() == 0 || step == steps || stop) {
-            save(step, optimizer, meter);
-          }
-          if (stop) {
-            return false;
-          }
-        }
-      }
-      if (!setting.logged(NAME, steps, MEL_DISTANCE)) {
-        measure(steps);
-      }
-      return true;
-    }
+  boolean train(Checkpoints.@Nullable Saved saved, Fingerprint seen) {
+    order.write(setting.path());
+    return new Loop<>(setting.around(), this, setting.codecRules(), seen).run(saved)
+        != Loop.STOPPED;
   }
 
-  private void start() {
+  @Override
+  public String name() {
+    return NAME;
+  }
+
+  @Override
+  public long before() {
+    return 0;
+  }
+
+  @Override
+  public long steps() {
+    return setting.recipe().codecSteps();
+  }
+
+  @Override
+  public int parts() {
+    return recipe.accumulate();
+  }
+
+  @Override
+  public ParameterStore parameters() {
+    return codec.parameters();
+  }
+
+  @Override
+  public long[] matrices(ParameterStore.Parameter parameter) {
+    boolean hidden =
+        parameter.name().startsWith("encoder.") || parameter.name().startsWith("decoder.");
+    return hidden && parameter.isMatrix() ? new long[] {parameter.shape()[0]} : new long[0];
+  }
+
+  Order order() {
+    return order;
+  }
+
+  @Override
+  public void start() {
     try (Scope scope = Scope.open()) {
       var first = new ArrayList<Tensor>();
       for (long step = 1; step <= START_BATCHES; step++) {
-        first.add(features(batch(step)));
+        first.add(features(batch(step).rows(), recipe.batch()));
       }
       codec.startAt(Tensor.cat(first, 0));
     }
+  }
+
+  @Override
+  public void begun(Meter meter, Optimisation optimisation) {
     measure(0);
   }
 
-  /** Excerpts as network rows, and where they come from. */
-  private record Batch(float[] rows, List<Integer> recordings) {}
+  @Override
+  public void restore(Checkpoints.Saved saved) {
+    restoreWeights(saved);
+  }
 
-  private Batch batch(long step) {
+  @Override
+  public void after(long step, Meter meter, Optimisation optimisation) {}
+
+  @Override
+  public boolean isDone() {
+    return false;
+  }
+
+  @Override
+  public boolean savesLast() {
+    return true;
+  }
+
+  @Override
+  public void end(long lastStep, Optimisation optimisation) {
+    if (!setting.logged(NAME, lastStep, MEL_DISTANCE)) {
+      measure(lastStep);
+    }
+  }
+
+  /** Excerpts as network rows, and where they come from. */
+  record Batch(float[] rows, List<Integer> recordings, long order) {}
+
+  @Override
+  public Batch batch(long step) {
     int size = recipe.batch();
     int length = recipe.frames() * codec.samplesPerFrame();
     float[] rows = new float[size * recipe.frames() * codec.featureSize()];
     var recordings = new ArrayList<Integer>();
+    List<Windows.Window> excerpts = Order.excerpts(windows, order, step);
     for (int i = 0; i < size; i++) {
-      long position = (step - 1) * size + i;
-      Windows.Window window = windows.at(position);
+      Windows.Window window = excerpts.get(i);
       int recording = setting.trained().get(window.source());
-      SplittableRandom random = windows.draws(position);
+      SplittableRandom random = windows.draws(order.position(step, i));
       float gain = (float) StrictMath.pow(10, (2 * random.nextDouble() - 1) * recipe.gainDb() / 20);
       float[][] channels = excerpt(recording, window.from(), length);
       for (float[] channel : channels) {
@@ -150,7 +200,17 @@ final class CodecStage {
       System.arraycopy(part, 0, rows, i * part.length, part.length);
       recordings.add(recording);
     }
-    return new Batch(rows, recordings);
+    return new Batch(rows, recordings, Order.hash(excerpts));
+  }
+
+  @Override
+  public List<String> recordings(Batch batch) {
+    return batch.recordings().stream().map(setting.dataset()::isrc).toList();
+  }
+
+  @Override
+  public long order(Batch batch) {
+    return batch.order();
   }
 
   /** Samples of a recording; one that is too short goes on in silence. */
@@ -167,57 +227,71 @@ final class CodecStage {
     return padded;
   }
 
-  private Tensor features(Batch batch) {
-    return Tensor.of(batch.rows(), recipe.batch(), recipe.frames(), codec.featureSize());
+  private Tensor features(float[] rows, int excerpts) {
+    return Tensor.of(rows, excerpts, recipe.frames(), codec.featureSize());
   }
 
-  private void step(
-      long step,
-      Prefetch<Batch> data,
-      CodecLoss loss,
-      AdamW optimizer,
-      double learningRate,
-      Meter meter) {
-    Batch batch = data.take(step);
-    try (Scope scope = Scope.open()) {
-      codec.parameters().zeroGradients();
-      CodecLoss.Terms terms;
+  @Override
+  public Map<String, Tensor> learn(Batch batch, long step, int part) {
+    int parts = recipe.accumulate();
+    int excerpts = recipe.batch() / parts;
+    int size = batch.rows().length / parts;
+    float[] rows = Arrays.copyOfRange(batch.rows(), part * size, (part + 1) * size);
+    CodecLoss.Terms terms;
+    try (Autocast autocast = Autocast.open(setting.precision())) {
+      terms = step(step, part).part(features(rows, excerpts), loss);
+    }
+    (parts == 1 ? terms.total() : terms.total().mul(1.0 / parts)).backward();
+    if (part == parts - 1) {
+      closeStep();
+    }
+    var values = new LinkedHashMap<String, Tensor>();
+    values.put(Optimisation.LOSS, terms.total().detach());
+    values.put("decibels", terms.decibels().detach());
+    values.put("loud", terms.loud().detach());
+    values.put("stereo", terms.stereo().detach());
+    values.put("commitment", terms.commitment().detach());
+    return values;
+  }
+
+  private MagnitudeCodec.Step step(long step, int part) {
+    MagnitudeCodec.Step open = inParts;
+    if (part == 0 || open == null) {
+      closeStep();
       long seed = Draws.key(setting.recipe().seed(), "codec quantiser", step);
-      try (Autocast autocast = Autocast.open(setting.precision())) {
-        terms = codec.train(features(batch), loss, seed);
-      }
-      terms.total().backward();
-      double total = terms.total().item();
-      double norm = codec.parameters().clipGradNorm(recipe.clip());
-      setting.guard(NAME, step, total, norm, batch.recordings());
-      optimizer.step(learningRate);
-      var values = new LinkedHashMap<String, Double>();
-      values.put("loss", total);
-      values.put("decibels", terms.decibels().item());
-      values.put("loud", terms.loud().item());
-      values.put("stereo", terms.stereo().item());
-      values.put("commitment", terms.commitment().item());
-      double seconds =
-          (double) recipe.batch() * recipe.frames() * codec.samplesPerFrame() / codec.sampleRate();
-      meter.step(step, values, learningRate, norm, seconds, 0, data);
+      open = codec.step(recipe.batch(), recipe.accumulate(), seed);
+      inParts = open;
+    }
+    return open;
+  }
+
+  private void closeStep() {
+    if (inParts != null) {
+      inParts.close();
+      inParts = null;
     }
   }
 
-  private void save(long step, AdamW optimizer, Meter meter) {
-    var model = new LinkedHashMap<String, Tensor>();
-    saveWeights(model);
-    var state = new LinkedHashMap<String, Tensor>();
-    optimizer.saveTo(OPTIMIZER, state);
-    setting
-        .checkpoints()
-        .write(
-            step,
-            NAME,
-            model,
-            setting.metadata(step, NAME),
-            state,
-            meter.state(),
-            Cards.ofCheckpoint(setting, NAME, step).toJson());
+  @Override
+  public Work work() {
+    double frames = (double) recipe.batch() * recipe.frames();
+    return new Work(
+        frames * codec.samplesPerFrame() / codec.sampleRate(),
+        0,
+        6 * codec.parameters().matrixCount() * frames);
+  }
+
+  @Override
+  public void saveState(Map<String, Tensor> state, Map<String, Double> numbers) {}
+
+  @Override
+  public Map<String, String> metadata(long runStep) {
+    return setting.metadata(runStep, NAME);
+  }
+
+  @Override
+  public String card(long runStep) {
+    return Cards.ofCheckpoint(setting, NAME, runStep).toJson();
   }
 
   /** Logs the mean mel distance of held-out excerpts to what the codec makes of them. */
@@ -234,5 +308,12 @@ final class CodecStage {
     double mean = sum / setting.heldOut().size();
     setting.log().accept(new MetricLine(NAME, step, Map.of(MEL_DISTANCE, mean)));
     setting.progress().note("codec  %d steps: held-out mel distance %.2f dB".formatted(step, mean));
+  }
+
+  /** Frees everything but the codec, which the later stages go on with. */
+  @Override
+  public void close() {
+    closeStep();
+    loss.close();
   }
 }

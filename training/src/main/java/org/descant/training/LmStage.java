@@ -12,13 +12,18 @@ import org.descant.models.CodecLatents;
 import org.descant.models.Conditioning;
 import org.descant.models.GlobalConditions;
 import org.descant.models.TokenLm;
-import org.descant.tensor.AdamW;
 import org.descant.tensor.Autocast;
-import org.descant.tensor.Ema;
 import org.descant.tensor.NoGrad;
+import org.descant.tensor.ParameterStore;
 import org.descant.tensor.Safetensors;
 import org.descant.tensor.Scope;
 import org.descant.tensor.Tensor;
+import org.descant.training.loop.Checkpoints;
+import org.descant.training.loop.Fingerprint;
+import org.descant.training.loop.Learner;
+import org.descant.training.loop.Loop;
+import org.descant.training.loop.Meter;
+import org.descant.training.loop.Optimisation;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Cost of a step: 6 · parameters · batch · frames multiply-adds, and attention.
  */
-final class LmStage implements AutoCloseable {
+final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
   static final String NAME = "lm";
   static final String DONE = "done";
   static final String HELD_OUT_LOSS = "heldOutLoss";
@@ -38,14 +43,11 @@ final class LmStage implements AutoCloseable {
   static final String UNIGRAM_CROSS_ENTROPY = "unigramCrossEntropy";
 
   private static final String WEIGHTS = "lm.";
-  private static final String OPTIMIZER = "lm.adamw.";
-  private static final String EMA = "lm.ema";
+  private static final String EMA = Optimisation.averageName(WEIGHTS);
   private static final String BEST = "lm.best";
   private static final String BEST_LOSS = "lm.bestLoss";
   private static final String BEST_STEP = "lm.bestStep";
   private static final String MISSES = "lm.misses";
-  private static final double BETA1 = 0.9;
-  private static final double BETA2 = 0.95;
 
   /** A style excerpt lasts 4 to 10 s. */
   private static final int STYLE_FRAMES_MIN = 172;
@@ -61,6 +63,7 @@ final class LmStage implements AutoCloseable {
   private final Tokens tokens;
   private final TokenLm model;
   private final int length;
+  private final Order order;
   private final Windows windows;
   private final List<TokenLm.Batch> heldOut;
   private final double[] codebookWeights;
@@ -69,6 +72,7 @@ final class LmStage implements AutoCloseable {
   private long bestStep;
   private int misses;
   private @Nullable Tensor best;
+  private Fingerprint seen = new Fingerprint();
 
   LmStage(Setting setting, CodecStage codec, Tokens tokens) {
     this.setting = setting;
@@ -83,7 +87,13 @@ final class LmStage implements AutoCloseable {
             Arrays.stream(lengths).min().orElseThrow(),
             tokens.heldOut().stream().mapToInt(Tokens.Coded::length).min().orElseThrow());
     this.length = Math.min(recipe.frames(), shortest);
-    this.windows = new Windows(setting.recipe().seed(), "lm windows", lengths, length);
+    this.order =
+        order(
+            setting,
+            length,
+            tokens.trained().stream().map(c -> setting.dataset().isrc(c.recording())).toList(),
+            tokens.trained().stream().map(Tokens.Coded::length).toList());
+    this.windows = order.windows();
     this.heldOut = heldOutBatches();
     this.codebookWeights = new double[recipe.model().codebooks()];
     for (int k = 0; k < codebookWeights.length; k++) {
@@ -91,8 +101,26 @@ final class LmStage implements AutoCloseable {
     }
   }
 
+  /** The order of this stage's windows for sources of these lengths, in frames. */
+  static Order order(Setting setting, int length, List<String> isrcs, List<Integer> lengths) {
+    return new Order(
+        NAME,
+        setting.recipe().seed(),
+        "lm windows",
+        length,
+        setting.recipe().batch(),
+        setting.recipe().codecSteps(),
+        setting.recipe().lmSteps(),
+        isrcs,
+        lengths);
+  }
+
   TokenLm model() {
     return model;
+  }
+
+  Order order() {
+    return order;
   }
 
   /** Puts the weights that ship, or would ship now, into the model, from any checkpoint. */
@@ -117,81 +145,131 @@ final class LmStage implements AutoCloseable {
    * Trains from the beginning or from a checkpoint of this stage to the stage's end, and leaves in
    * the model the weights that ship.
    *
-   * @return the last step, or -1 when a stop was asked for, after a checkpoint
+   * @param seen goes on with the order of the run's data
+   * @return the last step, over the whole run, or {@link Loop#STOPPED}, after a checkpoint
    */
-  long train(Checkpoints.@Nullable Saved saved) {
-    long before = setting.recipe().codecSteps();
-    long steps = setting.recipe().lmSteps();
-    var meter =
-        new Meter(
-            NAME,
-            before + 1,
-            steps,
-            setting.recipe().logEvery(),
-            setting.log(),
-            setting.progress());
-    var schedule = new Schedule(recipe.learningRate(), recipe.warmup(), steps);
-    var options = new AdamW.Options(BETA1, BETA2, 1e-8, recipe.weightDecay());
-    if (saved == null) {
-      model.startAt(unigram());
-    } else {
-      restoreWeights(saved);
+  long train(Checkpoints.@Nullable Saved saved, Fingerprint seen) {
+    order.write(setting.path());
+    this.seen = seen;
+    long last = new Loop<>(setting.around(), this, setting.lmRules(), seen).run(saved);
+    return last == Loop.STOPPED ? last : before() + last;
+  }
+
+  @Override
+  public String name() {
+    return NAME;
+  }
+
+  @Override
+  public long before() {
+    return setting.recipe().codecSteps();
+  }
+
+  @Override
+  public long steps() {
+    return setting.recipe().lmSteps();
+  }
+
+  @Override
+  public int parts() {
+    return setting.recipe().accumulate();
+  }
+
+  @Override
+  public ParameterStore parameters() {
+    return model.parameters();
+  }
+
+  @Override
+  public long[] matrices(ParameterStore.Parameter parameter) {
+    if (!parameter.name().startsWith("layers.") || !parameter.isMatrix()) {
+      return new long[0];
     }
-    try (var optimizer = new AdamW(model.parameters(), options);
-        var ema = new Ema(model.parameters(), recipe.emaDecay())) {
-      long done = 0;
-      if (saved == null) {
-        describe();
-        measure(before, ema, meter);
-      } else {
-        done = saved.facts().step() - before;
-        restore(saved, optimizer, ema, meter);
-      }
-      long last = done;
-      try (var data = new Prefetch<>(NAME, this::batch, done + 1, steps)) {
-        for (long step = done + 1; step <= steps && !exhausted(); step++) {
-          step(before, step, data, optimizer, ema, schedule.at(step), meter);
-          if (step % recipe.evaluateEvery() == 0 || step == steps) {
-            measure(before + step, ema, meter);
-          }
-          boolean stop = setting.stop().getAsBoolean() && step < steps;
-          if ((before + step) % setting.recipe().checkpoint().every() == 0 || stop) {
-            save(before + step, optimizer, ema, meter);
-          }
-          if (stop) {
-            return -1;
-          }
-          last = step;
-        }
-      }
-      ship(ema);
-      saveShipped(before + last);
-      return before + last;
+    long rows = parameter.shape()[0];
+    if (parameter.name().endsWith("attention.in")) {
+      long headSize = recipe.model().width() / recipe.model().heads();
+      long keys = recipe.model().keyValueHeads() * headSize;
+      return new long[] {rows - 2 * keys, keys, keys};
+    }
+    return parameter.name().endsWith("hidden.in")
+        ? new long[] {rows / 2, rows / 2}
+        : new long[] {rows};
+  }
+
+  @Override
+  public void start() {
+    model.startAt(unigram());
+    bestLoss = Double.POSITIVE_INFINITY;
+    bestStep = 0;
+    misses = 0;
+    forgetBest();
+  }
+
+  @Override
+  public void begun(Meter meter, Optimisation optimisation) {
+    describe();
+    measure(before(), optimisation, meter);
+  }
+
+  @Override
+  public void after(long step, Meter meter, Optimisation optimisation) {
+    if (step % recipe.evaluateEvery() == 0 || step == steps()) {
+      measure(before() + step, optimisation, meter);
     }
   }
 
-  private boolean exhausted() {
+  @Override
+  public boolean isDone() {
     return recipe.stopAfter() > 0 && misses >= recipe.stopAfter();
+  }
+
+  /** The last checkpoint is that of the weights that ship. */
+  @Override
+  public boolean savesLast() {
+    return false;
+  }
+
+  @Override
+  public void end(long lastStep, Optimisation optimisation) {
+    ship(optimisation);
+    saveShipped(before() + lastStep);
   }
 
   // ---------------------------------------------------------------- data
 
-  private record Batch(TokenLm.Batch examples, List<Integer> recordings) {}
+  /** Windows with their noise drawn, and where they come from. */
+  record Batch(TokenLm.Input input, List<Integer> recordings, long order) {}
 
-  private Batch batch(long step) {
+  @Override
+  public Batch batch(long step) {
     int size = setting.recipe().batch();
     int[][][] codes = new int[size][][];
     var conditions = new ArrayList<Conditioning>();
     var recordings = new ArrayList<Integer>();
+    List<Windows.Window> excerpts = Order.excerpts(windows, order, step);
     for (int i = 0; i < size; i++) {
-      long position = (step - 1) * size + i;
-      Windows.Window window = windows.at(position);
+      Windows.Window window = excerpts.get(i);
       Tokens.Coded coded = tokens.trained().get(window.source());
       codes[i] = slice(coded.codes(), window.from());
-      conditions.add(conditions(coded, window.from(), windows.draws(position)));
+      conditions.add(conditions(coded, window.from(), windows.draws(order.position(step, i))));
       recordings.add(coded.recording());
     }
-    return new Batch(new TokenLm.Batch(codes, conditions), recordings);
+    var noise = new TokenLm.Noise(recipe.dropConditions(), recipe.tokenNoise());
+    long seed = Draws.key(setting.recipe().seed(), "lm noise", step);
+    return new Batch(
+        model.input(new TokenLm.Batch(codes, conditions), noise, seed),
+        recordings,
+        Order.hash(excerpts));
+  }
+
+  @Override
+  public List<String> recordings(Batch batch) {
+    return batch.recordings().stream().map(setting.dataset()::isrc).toList();
+  }
+
+  @Override
+  public long order(Batch batch) {
+    return batch.order();
   }
 
   private int[][] slice(int[][] codes, int from) {
@@ -263,55 +341,57 @@ final class LmStage implements AutoCloseable {
 
   // ---------------------------------------------------------------- steps
 
-  private void step(
-      long before,
-      long step,
-      Prefetch<Batch> data,
-      AdamW optimizer,
-      Ema ema,
-      double learningRate,
-      Meter meter) {
-    Batch batch = data.take(step);
-    try (Scope scope = Scope.open()) {
-      model.parameters().zeroGradients();
-      var noise = new TokenLm.Noise(recipe.dropConditions(), recipe.tokenNoise());
-      long seed = Draws.key(setting.recipe().seed(), "lm noise", step);
-      TokenLm.Loss loss;
-      try (Autocast autocast = Autocast.open(setting.precision())) {
-        loss = model.loss(batch.examples(), noise, seed, codebookWeights);
-      }
-      loss.total().backward();
-      double total = loss.total().item();
-      double norm = model.parameters().clipGradNorm(recipe.clip());
-      setting.guard(NAME, before + step, total, norm, batch.recordings());
-      optimizer.step(learningRate);
-      if (recipe.emaDecay() > 0) {
-        ema.update();
-      }
-      var values = new LinkedHashMap<String, Double>();
-      values.put("loss", total);
-      for (int k = 0; k < loss.perCodebook().size(); k++) {
-        values.put("loss" + k, loss.perCodebook().get(k).item());
-      }
-      long frames = (long) batch.recordings().size() * length;
-      meter.step(
-          before + step,
-          values,
-          learningRate,
-          norm,
-          frames / codec.codec().frameRate(),
-          frames * recipe.model().codebooks(),
-          data);
+  @Override
+  public Map<String, Tensor> learn(Batch batch, long step, int part) {
+    int parts = parts();
+    int rows = batch.input().rows() / parts;
+    TokenLm.Input input =
+        parts == 1 ? batch.input() : batch.input().rows(part * rows, (part + 1) * rows);
+    TokenLm.Loss loss =
+        model.learn(input, codebookWeights, 1.0 / parts, setting.precision(), recipe.recompute());
+    var values = new LinkedHashMap<String, Tensor>();
+    values.put(Optimisation.LOSS, loss.total());
+    for (int k = 0; k < loss.perCodebook().size(); k++) {
+      values.put(Optimisation.LOSS + k, loss.perCodebook().get(k));
     }
+    return values;
+  }
+
+  /**
+   * Nominal operations: 6 a row for every number in a matrix, and attention as if nothing were
+   * masked (Chowdhery et al., "PaLM", 2022, appendix B).
+   */
+  @Override
+  public Work work() {
+    long frames = (long) setting.recipe().batch() * length;
+    double steps = length + recipe.model().codebooks() - 1.0;
+    double rows = setting.recipe().batch() * steps;
+    double attention = 12.0 * recipe.model().layers() * recipe.model().width() * steps;
+    return new Work(
+        frames / codec.codec().frameRate(),
+        frames * recipe.model().codebooks(),
+        (6 * model.parameters().matrixCount() + attention) * rows);
   }
 
   /** Measures the weights that would ship now on the held-out windows. */
-  private void measure(long step, Ema ema, Meter meter) {
+  private void measure(long step, Optimisation optimisation, Meter meter) {
     long begin = System.nanoTime();
-    boolean averaged = recipe.emaDecay() > 0;
-    if (averaged) {
-      ema.swap();
-    }
+    var values = new LinkedHashMap<String, Double>();
+    optimisation.averaged(() -> {
+      values.putAll(heldOutLosses());
+      keepIfBest(step, values.getOrDefault(HELD_OUT_LOSS, Double.NaN));
+    });
+    double mean = values.getOrDefault(HELD_OUT_LOSS, Double.NaN);
+    setting.log().accept(new MetricLine(NAME, step, values));
+    setting
+        .progress()
+        .note(
+            "lm     step %d: held-out loss %.4f nats a token (best %.4f at step %d)"
+                .formatted(step, mean, bestLoss, bestStep));
+    meter.pause(System.nanoTime() - begin);
+  }
+
+  private Map<String, Double> heldOutLosses() {
     double[] sums = new double[recipe.model().codebooks()];
     int examples = 0;
     for (TokenLm.Batch batch : heldOut) {
@@ -328,15 +408,19 @@ final class LmStage implements AutoCloseable {
         examples += count;
       }
     }
-    var values = new LinkedHashMap<String, Double>();
     double mean = 0;
-    for (int k = 0; k < sums.length; k++) {
-      mean += sums[k] / examples / sums.length;
+    for (double sum : sums) {
+      mean += sum / examples / sums.length;
     }
+    var values = new LinkedHashMap<String, Double>();
     values.put(HELD_OUT_LOSS, mean);
     for (int k = 0; k < sums.length; k++) {
       values.put(HELD_OUT_LOSS + k, sums[k] / examples);
     }
+    return values;
+  }
+
+  private void keepIfBest(long step, double mean) {
     if (!Double.isFinite(mean)) {
       throw new TrainingException(
           "step %d (lm): the held-out loss is %s; lower lm.learningRate".formatted(step, mean));
@@ -349,16 +433,6 @@ final class LmStage implements AutoCloseable {
     } else {
       misses++;
     }
-    if (averaged) {
-      ema.swap();
-    }
-    setting.log().accept(new MetricLine(NAME, step, values));
-    setting
-        .progress()
-        .note(
-            "lm     step %d: held-out loss %.4f nats a token (best %.4f at step %d)"
-                .formatted(step, mean, bestLoss, bestStep));
-    meter.pause(System.nanoTime() - begin);
   }
 
   private void keepBest() {
@@ -376,14 +450,21 @@ final class LmStage implements AutoCloseable {
   }
 
   /** Puts the weights that ship into the model: the best, else the averaged, else the last. */
-  private void ship(Ema ema) {
+  private void ship(Optimisation optimisation) {
     if (best != null) {
       try (NoGrad noGrad = NoGrad.open();
           Scope scope = Scope.open()) {
         model.parameters().values().copyFrom(best);
       }
-    } else if (recipe.emaDecay() > 0) {
-      ema.swap();
+    } else {
+      optimisation.keepAveraged();
+    }
+  }
+
+  private void forgetBest() {
+    if (best != null) {
+      best.close();
+      best = null;
     }
   }
 
@@ -453,55 +534,44 @@ final class LmStage implements AutoCloseable {
                 .formatted(windows.slots(), tokens.trained().size(), meanEntropy, meanCross));
   }
 
-  /** How many sequences of each trained recording the steps up to the last one held. */
-  Map<String, Long> sequencesSeen(long lastStep) {
-    long positions = (lastStep - setting.recipe().codecSteps()) * setting.recipe().batch();
-    var seen = new TreeMap<String, Long>();
-    for (long position = 0; position < positions; position++) {
-      int recording = tokens.trained().get(windows.at(position).source()).recording();
-      seen.merge(setting.dataset().isrc(recording), 1L, Long::sum);
-    }
-    return seen;
-  }
-
   // ---------------------------------------------------------------- checkpoints
 
-  private void save(long step, AdamW optimizer, Ema ema, Meter meter) {
-    var model = new LinkedHashMap<String, Tensor>();
+  @Override
+  public void saveWeights(Map<String, Tensor> model) {
     codec.saveWeights(model);
     this.model.parameters().saveTo(WEIGHTS, model);
-    var state = new LinkedHashMap<String, Tensor>();
-    optimizer.saveTo(OPTIMIZER, state);
-    ema.saveTo(EMA, state);
+  }
+
+  @Override
+  public void saveState(Map<String, Tensor> state, Map<String, Double> numbers) {
     if (best != null) {
       state.put(BEST, best);
     }
-    var numbers = new TreeMap<>(meter.state());
     numbers.put(BEST_LOSS, bestLoss);
     numbers.put(BEST_STEP, (double) bestStep);
     numbers.put(MISSES, (double) misses);
-    setting
-        .checkpoints()
-        .write(
-            step,
-            NAME,
-            model,
-            setting.metadata(step, NAME),
-            state,
-            numbers,
-            Cards.ofCheckpoint(setting, NAME, step).toJson());
   }
 
-  private void restore(Checkpoints.Saved saved, AdamW optimizer, Ema ema, Meter meter) {
+  @Override
+  public Map<String, String> metadata(long runStep) {
+    return setting.metadata(runStep, NAME);
+  }
+
+  @Override
+  public String card(long runStep) {
+    return Cards.ofCheckpoint(setting, NAME, runStep).toJson();
+  }
+
+  @Override
+  public void restore(Checkpoints.Saved saved) {
+    restoreWeights(saved);
     Map<String, Double> numbers = saved.facts().numbers();
-    meter.restore(numbers);
     bestLoss = numbers.getOrDefault(BEST_LOSS, Double.POSITIVE_INFINITY);
     bestStep = numbers.getOrDefault(BEST_STEP, 0.0).longValue();
     misses = numbers.getOrDefault(MISSES, 0.0).intValue();
+    forgetBest();
     try (Safetensors state = Safetensors.open(saved.path().resolve(Checkpoints.STATE));
         Scope scope = Scope.open()) {
-      optimizer.restoreFrom(OPTIMIZER, state);
-      ema.restoreFrom(EMA, state);
       if (state.contains(BEST)) {
         best = state.tensor(BEST).copy().retain();
       }
@@ -511,25 +581,26 @@ final class LmStage implements AutoCloseable {
   /** The last checkpoint of a run holds the weights that ship, and nothing to go on with. */
   private void saveShipped(long step) {
     var model = new LinkedHashMap<String, Tensor>();
-    codec.saveWeights(model);
-    this.model.parameters().saveTo(WEIGHTS, model);
+    saveWeights(model);
+    var numbers = new TreeMap<String, Double>();
+    seen.saveTo(numbers);
     setting
-        .checkpoints()
-        .write(
-            step,
-            DONE,
-            model,
-            setting.metadata(step, DONE),
-            Map.of(),
-            Map.of(),
-            Cards.ofCheckpoint(setting, DONE, step).toJson());
+        .around()
+        .writer()
+        .submit(
+            new Checkpoints.Content(
+                step,
+                DONE,
+                model,
+                setting.metadata(step, DONE),
+                Map.of(),
+                numbers,
+                Cards.ofCheckpoint(setting, DONE, step).toJson()));
   }
 
   @Override
   public void close() {
     model.close();
-    if (best != null) {
-      best.close();
-    }
+    forgetBest();
   }
 }

@@ -48,6 +48,8 @@ public interface Progress {
    * @param gradientNorm of this step, before clipping
    * @param audioSecondsPerSecond sound that went through in a second
    * @param tokensPerSecond codes that went through in a second; 0 for the codec
+   * @param flopsPerSecond nominal operations of the products in a second; 0 where none are counted
+   * @param mfu their share of the fastest matrix product measured at the run's precision
    * @param dataWait share of the time that the step waited for data, 0 to 1
    * @param memoryBytes resident memory of the process
    * @param left of the stage at the present speed
@@ -61,6 +63,8 @@ public interface Progress {
       double gradientNorm,
       double audioSecondsPerSecond,
       double tokensPerSecond,
+      double flopsPerSecond,
+      double mfu,
       double dataWait,
       long memoryBytes,
       Duration left) {
@@ -75,15 +79,21 @@ public interface Progress {
           tokensPerSecond == 0
               ? ""
               : String.format(Locale.ROOT, "  %,.0f tokens/s", tokensPerSecond);
+      String share =
+          flopsPerSecond == 0
+              ? ""
+              : String.format(
+                  Locale.ROOT, "  %.1f GFLOP/s (%.0f %% mfu)", flopsPerSecond / 1e9, 100 * mfu);
       return String.format(
           Locale.ROOT,
-          "%-6s %d/%d%s  %,.0f audio-s/s%s  wait %.1f %%  %,d MB  %d:%02d left",
+          "%-6s %d/%d%s  %,.0f audio-s/s%s%s  wait %.1f %%  %,d MB  %d:%02d left",
           stage,
           step,
           steps,
           learned,
           audioSecondsPerSecond,
           tokens,
+          share,
           100 * dataWait,
           memoryBytes >> 20,
           left.toMinutes(),

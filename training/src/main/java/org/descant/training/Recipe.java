@@ -1,8 +1,13 @@
 package org.descant.training;
 
+import static org.descant.training.TrainingException.require;
+
 import java.util.List;
 import org.descant.models.CodecConfig;
 import org.descant.models.TokenLmConfig;
+import org.descant.training.loop.Guard;
+import org.descant.training.loop.Optimisation;
+import org.descant.training.loop.Schedule;
 
 /**
  * Everything that a training run depends on beside the code, the dataset and the kind of CPU. A
@@ -12,6 +17,8 @@ import org.descant.models.TokenLmConfig;
  * @param steps optimizer steps of the whole run, codec and language model together
  * @param seed of every random draw
  * @param batch sequences in a step of the language model
+ * @param accumulate parts that such a batch goes through the model in, one after the other: less
+ *     memory, the same gradient
  * @param precision {@code auto} (measured once at the start and kept in the record), {@code fp32}
  *     or {@code bf16}
  * @param threads of libtorch; 0 is one a processor, at most 8, resolved at the start and kept in
@@ -19,6 +26,7 @@ import org.descant.models.TokenLmConfig;
  * @param heldOut recordings set aside for measuring and never trained on
  * @param logEvery steps between two logged lines
  * @param checkpoint when the state is saved
+ * @param guard which batches are refused, and what follows
  * @param codec stage one
  * @param augment stage two: copies of the recordings in other keys and tempos, as tokens
  * @param lm stage three
@@ -28,11 +36,13 @@ public record Recipe(
     long steps,
     long seed,
     int batch,
+    int accumulate,
     String precision,
     int threads,
     int heldOut,
     int logEvery,
     Checkpoint checkpoint,
+    Guard.Options guard,
     Codec codec,
     Augment augment,
     Lm lm) {
@@ -48,6 +58,7 @@ public record Recipe(
     require(!name.isBlank(), "name", name, "a word");
     require(steps >= 2 && steps <= STEPS_MAX, "steps", steps, "2 to " + STEPS_MAX);
     require(batch >= 1 && batch <= BATCH_MAX, "batch", batch, "1 to " + BATCH_MAX);
+    requireDivides("", accumulate, batch);
     require(PRECISIONS.contains(precision), "precision", precision, String.join(", ", PRECISIONS));
     require(threads >= 0 && threads <= THREADS_MAX, "threads", threads, "0 to " + THREADS_MAX);
     require(heldOut >= 1, "heldOut", heldOut, "at least 1");
@@ -84,33 +95,40 @@ public record Recipe(
   }
 
   /**
-   * The codec's stage: short excerpts at random gain, AdamW, warm-up and cosine.
+   * The codec's stage: short excerpts at random gain.
    *
    * @param share of all steps that belong to this stage, more than 0 and less than 1
    * @param batch excerpts in a step
+   * @param accumulate parts that such a batch goes through the model in
    * @param frames latent frames of an excerpt
    * @param learningRate at its highest
    * @param warmup steps until it is reached
    * @param weightDecay of AdamW
    * @param clip largest gradient norm
    * @param gainDb excerpts are made louder or softer by up to this much
+   * @param schedule how the learning rate goes on after warm-up
+   * @param optimiser which one, and its constants
    * @param model shape of the codec
    */
   public record Codec(
       double share,
       int batch,
+      int accumulate,
       int frames,
       double learningRate,
       int warmup,
       double weightDecay,
       double clip,
       double gainDb,
+      Schedule.Options schedule,
+      Optimisation.Options optimiser,
       CodecConfig model) {
     public Codec {
       require(share > 0 && share < 1, "codec.share", share, "more than 0 and less than 1");
       require(batch >= 1 && batch <= BATCH_MAX, "codec.batch", batch, "1 to " + BATCH_MAX);
+      requireDivides("codec.", accumulate, batch);
       require(frames >= 16 && frames <= 1024, "codec.frames", frames, "16 to 1024");
-      optimiser("codec", learningRate, warmup, weightDecay, clip);
+      requireLearnable("codec", learningRate, warmup, weightDecay, clip);
       require(gainDb >= 0 && gainDb <= 40, "codec.gainDb", gainDb, "0 to 40");
     }
   }
@@ -158,6 +176,10 @@ public record Recipe(
    * @param evaluateEvery steps between two measurements on held-out recordings
    * @param stopAfter measurements without a new best before the stage ends early; 0 never ends
    *     early and ships the last weights, otherwise the best are shipped
+   * @param recompute whether layers keep only their inputs and run again in the backward pass: less
+   *     memory, a third more time, the same gradient
+   * @param schedule how the learning rate goes on after warm-up
+   * @param optimiser which one, and its constants
    * @param model shape of the language model
    */
   public record Lm(
@@ -173,10 +195,13 @@ public record Recipe(
       double emaDecay,
       int evaluateEvery,
       int stopAfter,
+      boolean recompute,
+      Schedule.Options schedule,
+      Optimisation.Options optimiser,
       TokenLmConfig model) {
     public Lm {
       require(frames >= 16 && frames <= 8192, "lm.frames", frames, "16 to 8192");
-      optimiser("lm", learningRate, warmup, weightDecay, clip);
+      requireLearnable("lm", learningRate, warmup, weightDecay, clip);
       require(
           dropConditions >= 0 && dropConditions <= 0.5,
           "lm.dropConditions",
@@ -212,17 +237,27 @@ public record Recipe(
         steps,
         seed,
         batch,
+        accumulate,
         precision,
         threads,
         heldOut,
         logEvery,
         checkpoint,
+        guard,
         codec,
         augment,
         lm);
   }
 
-  private static void optimiser(
+  private static void requireDivides(String stage, int accumulate, int batch) {
+    require(
+        accumulate >= 1 && batch % accumulate == 0,
+        stage + "accumulate",
+        accumulate,
+        "a number that divides %sbatch, %d".formatted(stage, batch));
+  }
+
+  private static void requireLearnable(
       String stage, double learningRate, int warmup, double weightDecay, double clip) {
     require(
         learningRate > 0 && learningRate < 1,
@@ -232,12 +267,5 @@ public record Recipe(
     require(warmup >= 0, stage + ".warmup", warmup, "0 or more");
     require(weightDecay >= 0 && weightDecay < 1, stage + ".weightDecay", weightDecay, "0 to 1");
     require(clip > 0, stage + ".clip", clip, "more than 0");
-  }
-
-  private static void require(boolean holds, String key, Object value, String allowed) {
-    if (!holds) {
-      throw new TrainingException(
-          "the recipe's '%s' is %s; allowed: %s".formatted(key, value, allowed));
-    }
   }
 }

@@ -6,6 +6,9 @@ import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.descant.models.CodecConfig;
 import org.descant.models.TokenLmConfig;
+import org.descant.training.loop.Guard;
+import org.descant.training.loop.Optimisation;
+import org.descant.training.loop.Schedule;
 
 /** The recipes that ship, each a function that returns a complete {@link Recipe}. Stateless. */
 public final class Recipes {
@@ -40,20 +43,25 @@ public final class Recipes {
         /* steps= */ 1400,
         /* seed= */ 1,
         /* batch= */ 16,
+        /* accumulate= */ 1,
         /* precision= */ "auto",
         /* threads= */ 0,
         /* heldOut= */ 3,
         /* logEvery= */ 20,
         new Recipe.Checkpoint(/* every= */ 200, /* keep= */ 2),
+        Guard.Options.DEFAULT,
         new Recipe.Codec(
             /* share= */ 0.5,
             /* batch= */ 8,
+            /* accumulate= */ 1,
             /* frames= */ 96,
             /* learningRate= */ 1e-3,
             /* warmup= */ 20,
             /* weightDecay= */ 0.01,
             /* clip= */ 1,
             /* gainDb= */ 6,
+            Schedule.Options.DEFAULT,
+            Optimisation.Options.adamW(/* beta2= */ 0.99),
             CodecConfig.TINY),
         new Recipe.Augment(
             /* copies= */ 6,
@@ -74,6 +82,9 @@ public final class Recipes {
             /* emaDecay= */ 0.98,
             /* evaluateEvery= */ 200,
             /* stopAfter= */ 3,
+            /* recompute= */ false,
+            Schedule.Options.DEFAULT,
+            Optimisation.Options.adamW(/* beta2= */ 0.95),
             lookingBack(TokenLmConfig.TINY, 128)));
   }
 
@@ -84,20 +95,25 @@ public final class Recipes {
         /* steps= */ 6_000,
         /* seed= */ 1,
         /* batch= */ 16,
+        /* accumulate= */ 1,
         /* precision= */ "auto",
         /* threads= */ 1,
         /* heldOut= */ 3,
         /* logEvery= */ 20,
         new Recipe.Checkpoint(/* every= */ 200, /* keep= */ 2),
+        Guard.Options.DEFAULT,
         new Recipe.Codec(
             /* share= */ 0.5,
             /* batch= */ 8,
+            /* accumulate= */ 1,
             /* frames= */ 128,
             /* learningRate= */ 6e-4,
             /* warmup= */ 200,
             /* weightDecay= */ 0.01,
             /* clip= */ 1,
             /* gainDb= */ 8,
+            Schedule.Options.DEFAULT,
+            Optimisation.Options.adamW(/* beta2= */ 0.99),
             CodecConfig.DEMO),
         new Recipe.Augment(
             /* copies= */ 12,
@@ -118,6 +134,9 @@ public final class Recipes {
             /* emaDecay= */ 0.999,
             /* evaluateEvery= */ 250,
             /* stopAfter= */ 8,
+            /* recompute= */ false,
+            Schedule.Options.DEFAULT,
+            Optimisation.Options.adamW(/* beta2= */ 0.95),
             lookingBack(TokenLmConfig.DEMO, 320)));
   }
 

@@ -2,17 +2,20 @@ package org.descant.training;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
 import org.descant.lab.MetricLine;
+import org.descant.lab.RunEvent;
 import org.descant.lab.RunFolder;
 import org.descant.shards.Dataset;
 import org.descant.tensor.Precision;
+import org.descant.training.loop.CheckpointWriter;
+import org.descant.training.loop.Checkpoints;
+import org.descant.training.loop.Loop;
+import org.descant.training.loop.Optimisation;
+import org.descant.training.loop.Schedule;
 
 /**
  * What the stages of one run share.
@@ -21,10 +24,7 @@ import org.descant.tensor.Precision;
  * @param recipeHash of it
  * @param dataset to learn from
  * @param path of the run folder
- * @param log takes the metrics
- * @param checkpoints of the run
- * @param progress who listens
- * @param stop whether somebody asked the run to stop after the present step
+ * @param around what the loop needs: who listens, where checkpoints go
  * @param trained recordings that are learned from, in the dataset's order
  * @param heldOut recordings that are only measured on
  */
@@ -33,22 +33,41 @@ record Setting(
     String recipeHash,
     Dataset dataset,
     Path path,
-    Consumer<MetricLine> log,
-    Checkpoints checkpoints,
-    Progress progress,
-    BooleanSupplier stop,
+    Loop.Surroundings around,
     List<Integer> trained,
-    List<Integer> heldOut) {
+    List<Integer> heldOut)
+    implements AutoCloseable {
 
-  /** Splits the dataset as the recipe says. */
+  /**
+   * Who hears of a run.
+   *
+   * @param log takes the metrics
+   * @param events takes what happens
+   * @param progress is told
+   * @param stop whether somebody asked the run to stop after the present step
+   */
+  record Listeners(
+      Consumer<MetricLine> log,
+      Consumer<RunEvent> events,
+      Progress progress,
+      BooleanSupplier stop) {
+    /** Nobody. */
+    static final Listeners NONE =
+        new Listeners(line -> {}, event -> {}, Progress.NONE, () -> false);
+  }
+
+  /**
+   * Splits the dataset as the recipe says.
+   *
+   * @param matmulPeak operations a second that the machine was measured to reach; 0: not measured
+   */
   static Setting of(
       Recipe recipe,
       String recipeHash,
       Dataset dataset,
       Path path,
-      Consumer<MetricLine> log,
-      Progress progress,
-      BooleanSupplier stop) {
+      double matmulPeak,
+      Listeners listeners) {
     List<Integer> heldOut = dataset.heldOut(recipe.heldOut());
     var trained = new ArrayList<Integer>();
     for (int i = 0; i < dataset.size(); i++) {
@@ -56,17 +75,40 @@ record Setting(
         trained.add(i);
       }
     }
+    var checkpoints =
+        new Checkpoints(path, recipe.checkpoint().every(), recipe.checkpoint().keep());
     return new Setting(
         recipe,
         recipeHash,
         dataset,
         path,
-        log,
-        new Checkpoints(path, recipe.checkpoint().keep()),
-        progress,
-        stop,
+        new Loop.Surroundings(
+            recipe.logEvery(),
+            matmulPeak,
+            listeners.log,
+            listeners.events,
+            listeners.progress,
+            listeners.stop,
+            checkpoints,
+            new CheckpointWriter(checkpoints, listeners.events)),
         List.copyOf(trained),
         heldOut);
+  }
+
+  Consumer<MetricLine> log() {
+    return around.log();
+  }
+
+  Progress progress() {
+    return around.progress();
+  }
+
+  boolean isStopped() {
+    return around.stop().getAsBoolean();
+  }
+
+  Checkpoints checkpoints() {
+    return around.checkpoints();
   }
 
   Precision precision() {
@@ -75,6 +117,28 @@ record Setting(
       case "fp32" -> Precision.FP32;
       default -> throw new IllegalStateException("unresolved precision " + recipe.precision());
     };
+  }
+
+  Optimisation.Rules codecRules() {
+    Recipe.Codec codec = recipe.codec();
+    return new Optimisation.Rules(
+        codec.optimiser(),
+        new Schedule(codec.schedule(), codec.learningRate(), codec.warmup(), recipe.codecSteps()),
+        codec.weightDecay(),
+        codec.clip(),
+        0,
+        recipe.guard());
+  }
+
+  Optimisation.Rules lmRules() {
+    Recipe.Lm lm = recipe.lm();
+    return new Optimisation.Rules(
+        lm.optimiser(),
+        new Schedule(lm.schedule(), lm.learningRate(), lm.warmup(), recipe.lmSteps()),
+        lm.weightDecay(),
+        lm.clip(),
+        lm.emaDecay(),
+        recipe.guard());
   }
 
   /** What goes into the metadata of every weights file: functions of the run alone. */
@@ -103,21 +167,9 @@ record Setting(
             line.stage().equals(stage) && line.step() == step && line.values().containsKey(metric));
   }
 
-  /**
-   * Stops a step whose loss or gradient is not finite, before the optimizer moves anything.
-   *
-   * @param recordings of the batch, as dataset indexes
-   */
-  void guard(
-      String stage, long step, double loss, double gradientNorm, Collection<Integer> recordings) {
-    if (Double.isFinite(loss) && Double.isFinite(gradientNorm)) {
-      return;
-    }
-    String names =
-        new TreeSet<>(recordings).stream().map(dataset::isrc).collect(Collectors.joining(", "));
-    throw new TrainingException(
-        ("step %d (%s): the loss is %s and the gradient norm %s; no weight was changed. Recordings"
-                + " in the batch: %s. Lower %s.learningRate or leave a recording out")
-            .formatted(step, stage, loss, gradientNorm, names, stage));
+  /** Waits for a checkpoint in flight and frees its copy. */
+  @Override
+  public void close() {
+    around.writer().close();
   }
 }

@@ -22,7 +22,7 @@ final class Stretch {
    */
   static float[] faster(float[] rows, int rowSize, int spectra, int bins, double speed) {
     int count = rows.length / rowSize;
-    int made = Math.max(1, (int) Math.round(count / speed));
+    int made = length(count, speed);
     float[] out = new float[made * rowSize];
     int rest = rowSize - spectra * bins;
     for (int row = 0; row < made; row++) {
@@ -46,6 +46,11 @@ final class Stretch {
           rest);
     }
     return out;
+  }
+
+  /** How many rows {@link #faster} makes of so many. */
+  static int length(int rows, double speed) {
+    return Math.max(1, (int) Math.round(rows / speed));
   }
 
   private static void mix(

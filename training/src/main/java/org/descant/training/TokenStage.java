@@ -18,6 +18,9 @@ import org.descant.tensor.SafetensorsWriter;
 import org.descant.tensor.Scope;
 import org.descant.tensor.Tensor;
 import org.descant.tensor.TensorException;
+import org.descant.training.loop.Learner;
+import org.descant.training.loop.Meter;
+import org.descant.training.loop.Prefetch;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -81,7 +84,8 @@ final class TokenStage {
     return load();
   }
 
-  private List<Copy> copies(int recording) {
+  /** The copies of a recording that are coded. */
+  List<Copy> copies(int recording) {
     List<Copy> all =
         Copy.of(
             setting.recipe().augment(), setting.recipe().seed(), setting.dataset().isrc(recording));
@@ -100,6 +104,7 @@ final class TokenStage {
             setting.recipe().codecSteps() + 1,
             jobs.size(),
             setting.recipe().logEvery(),
+            0,
             setting.log(),
             setting.progress());
     try (var data = new Prefetch<>(NAME, n -> rows(jobs.get((int) n - 1)), 1, jobs.size())) {
@@ -124,10 +129,9 @@ final class TokenStage {
             Map.of(),
             0,
             0,
-            seconds,
-            (long) codes.length * codes[0].length,
+            new Learner.Work(seconds, (long) codes.length * codes[0].length, 0),
             data);
-        if (setting.stop().getAsBoolean()) {
+        if (setting.isStopped()) {
           return false;
         }
       }
@@ -170,19 +174,38 @@ final class TokenStage {
       return rows;
     }
     int bins = (codec.featureSize() - 2 * codec.config().stereoBands()) / SPECTRA;
-    double speed = copy.tempo() * sound.sampleRate() / playedRate(sound, copy);
+    double speed = copy.tempo() * sound.sampleRate() / playedRate(sound.sampleRate(), copy);
     return Stretch.faster(rows, codec.featureSize(), SPECTRA, bins, speed);
   }
 
+  /** Frames that the codes of a copy have, without coding it. */
+  int frames(int recording, Copy copy) {
+    int samples = setting.dataset().frames(recording);
+    int rate = setting.dataset().entry(recording).rate();
+    int frames = 0;
+    for (int from = 0; from < samples; from += PART_SAMPLES) {
+      long part = Math.min(samples - from, PART_SAMPLES);
+      int played = copy.semitones() == 0 ? rate : playedRate(rate, copy);
+      int rows =
+          Math.toIntExact(Math.ceilDiv(Math.ceilDiv(part * rate, played), codec.samplesPerFrame()));
+      frames +=
+          copy.number() == 0
+              ? rows
+              : Stretch.length(rows, copy.tempo() * rate / playedRate(rate, copy));
+    }
+    return frames;
+  }
+
   /** The rate at which a copy's samples are played to move its pitch. */
-  private static int playedRate(Pcm sound, Copy copy) {
-    return (int) Math.round(sound.sampleRate() * copy.pitchFactor() / RATE_STEP) * RATE_STEP;
+  private static int playedRate(int sampleRate, Copy copy) {
+    return (int) Math.round(sampleRate * copy.pitchFactor() / RATE_STEP) * RATE_STEP;
   }
 
   private static Pcm played(Pcm sound, Copy copy) {
     return copy.semitones() == 0
         ? sound
-        : new Pcm(sound.channels(), playedRate(sound, copy)).resampled(sound.sampleRate());
+        : new Pcm(sound.channels(), playedRate(sound.sampleRate(), copy))
+            .resampled(sound.sampleRate());
   }
 
   // ---------------------------------------------------------------- files

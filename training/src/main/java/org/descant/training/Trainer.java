@@ -16,9 +16,13 @@ import org.descant.lab.RunStatus;
 import org.descant.models.HouseModel;
 import org.descant.models.ModelCard;
 import org.descant.shards.Dataset;
+import org.descant.tensor.MatrixPeak;
 import org.descant.tensor.NativeRuntime;
 import org.descant.tensor.Precision;
 import org.descant.tensor.Tensor;
+import org.descant.training.loop.Checkpoints;
+import org.descant.training.loop.Fingerprint;
+import org.descant.training.loop.Loop;
 
 /**
  * One training run: codec, tokens, language model. Run it again with the same folder after any kind
@@ -41,6 +45,9 @@ public final class Trainer {
   private static final String REQUESTED_HASH = "requestedRecipeHash";
   private static final String FAILURE = "failure";
   private static final String SECONDS = "seconds.";
+  private static final String ORDER = "order.";
+  private static final double PEAK_SECONDS = 0.05;
+  private static final String MATMUL_PEAK = "matmulPeakFlops";
 
   private final Recipe requested;
   private final Dataset dataset;
@@ -146,6 +153,30 @@ public final class Trainer {
     return Map.of("libtorch", runtime.libtorch(), "java", Runtime.version().toString());
   }
 
+  /**
+   * A recipe with nothing left to choose.
+   *
+   * @param recipe with precision and threads resolved
+   * @param matmulPeak operations a second of the fastest matrix product at this precision
+   */
+  record Resolved(Recipe recipe, double matmulPeak) {}
+
+  /** Measures what {@code auto} means on this machine now, and what its products reach. */
+  static Resolved resolve(Recipe requested) {
+    int threads =
+        requested.threads() > 0
+            ? requested.threads()
+            : Math.min(Runtime.getRuntime().availableProcessors(), AUTO_THREADS_MAX);
+    NativeRuntime.init(threads);
+    Precision precision =
+        requested.precision().equals("auto")
+            ? Precision.auto()
+            : Precision.valueOf(requested.precision().toUpperCase(Locale.ROOT));
+    return new Resolved(
+        requested.resolved(precision.name().toLowerCase(Locale.ROOT), threads),
+        MatrixPeak.measure(precision, PEAK_SECONDS).flops());
+  }
+
   /** The record to go on with, or a new one with everything resolved. */
   private RunRecord begin(RunFolder folder) {
     String code = codeTree();
@@ -161,16 +192,10 @@ public final class Trainer {
       NativeRuntime.init(record.threads());
       record = record.with(RunStatus.RUNNING, null, record.step(), Map.of());
     } else {
-      int threads =
-          requested.threads() > 0
-              ? requested.threads()
-              : Math.min(Runtime.getRuntime().availableProcessors(), AUTO_THREADS_MAX);
-      NativeRuntime.init(threads);
-      String precision =
-          requested.precision().equals("auto")
-              ? Precision.auto().name().toLowerCase(Locale.ROOT)
-              : requested.precision();
-      Recipe recipe = requested.resolved(precision, threads);
+      Resolved resolved = resolve(requested);
+      Recipe recipe = resolved.recipe();
+      int threads = recipe.threads();
+      double peak = resolved.matmulPeak();
       NativeRuntime.Description runtime = NativeRuntime.describe();
       record =
           new RunRecord(
@@ -191,7 +216,7 @@ public final class Trainer {
               null,
               0,
               recipe.steps(),
-              Map.of(REQUESTED_HASH, RecipeText.hash(requested)));
+              Map.of(REQUESTED_HASH, RecipeText.hash(requested), MATMUL_PEAK, peak));
       progress.note("effective recipe " + RecipeText.canonical(recipe));
     }
     folder.save(record);
@@ -200,9 +225,18 @@ public final class Trainer {
 
   private RunRecord train(RunFolder folder, RunRecord record) {
     Recipe recipe = RecipeText.fromMap(record.effectiveRecipe());
-    Setting setting =
-        Setting.of(
-            recipe, record.recipeHash(), dataset, path, folder::log, progress, () -> stopRequested);
+    double peak = record.facts().get(MATMUL_PEAK) instanceof Number n ? n.doubleValue() : 0;
+    var listeners =
+        new Setting.Listeners(folder::log, folder::event, progress, () -> stopRequested);
+    try (Setting setting = Setting.of(recipe, record.recipeHash(), dataset, path, peak, listeners);
+        var codec = new CodecStage(setting);
+        var weights = codec.codec()) {
+      return train(folder, record, setting, codec);
+    }
+  }
+
+  private RunRecord train(RunFolder folder, RunRecord record, Setting setting, CodecStage codec) {
+    Recipe recipe = setting.recipe();
     Optional<Checkpoints.Saved> saved = setting.checkpoints().latest();
     String stage = saved.map(s -> s.facts().stage()).orElse("");
     progress.note(
@@ -216,46 +250,53 @@ public final class Trainer {
                 recipe.threads(),
                 saved.map(s -> "; goes on after step " + s.facts().step()).orElse("")));
     var facts = new LinkedHashMap<String, Object>(record.facts());
-
-    CodecStage codec = new CodecStage(setting);
-    try (var weights = codec.codec()) {
-      long begin = System.nanoTime();
-      if (stage.isEmpty() || stage.equals(CodecStage.NAME)) {
-        boolean done = codec.train(saved.orElse(null));
-        begin = timed(facts, CodecStage.NAME, begin);
-        if (!done) {
-          return ended(folder, record, RunStatus.STOPPED, facts);
-        }
-        folder.save(record.with(RunStatus.RUNNING, null, recipe.codecSteps(), facts));
-        saved = Optional.empty();
-      } else {
-        codec.restoreWeights(saved.orElseThrow());
-      }
-      Tokens tokens = new TokenStage(setting, weights).code();
-      begin = timed(facts, TokenStage.NAME, begin);
-      if (tokens == null) {
+    facts.put(ORDER + CodecStage.NAME, codec.order().fingerprint());
+    var seen = new Fingerprint();
+    long begin = System.nanoTime();
+    if (stage.isEmpty() || stage.equals(CodecStage.NAME)) {
+      boolean done = codec.train(saved.orElse(null), seen);
+      begin = timed(facts, CodecStage.NAME, begin);
+      if (!done) {
         return ended(folder, record, RunStatus.STOPPED, facts);
       }
-
-      try (var lm = new LmStage(setting, codec, tokens)) {
-        long last;
-        if (stage.equals(LmStage.DONE)) {
-          lm.restoreShipped(saved.orElseThrow());
-          last = saved.get().facts().step();
-        } else {
-          last = lm.train(saved.orElse(null));
-        }
-        timed(facts, LmStage.NAME, begin);
-        if (last < 0) {
-          return ended(folder, record, RunStatus.STOPPED, facts);
-        }
-        facts.putAll(figures(path, recipe));
-        facts.put("sequencesSeen", lm.sequencesSeen(last));
-        ModelCard card = ship(setting, record, facts, last, codec, tokens, lm, modelFolder(path));
-        facts.put("model", card.id());
-        return ended(folder, record, RunStatus.FINISHED, facts);
-      }
+      folder.save(record.with(RunStatus.RUNNING, null, recipe.codecSteps(), facts));
+      saved = Optional.empty();
+    } else {
+      codec.restoreWeights(saved.orElseThrow());
     }
+    Tokens tokens = new TokenStage(setting, codec.codec()).code();
+    begin = timed(facts, TokenStage.NAME, begin);
+    if (tokens == null) {
+      return ended(folder, record, RunStatus.STOPPED, facts);
+    }
+
+    try (var lm = new LmStage(setting, codec, tokens)) {
+      facts.put(ORDER + LmStage.NAME, lm.order().fingerprint());
+      long last;
+      if (stage.equals(LmStage.DONE)) {
+        lm.restoreShipped(saved.orElseThrow());
+        seen.restore(saved.get().facts().numbers());
+        last = saved.get().facts().step();
+      } else {
+        last = lm.train(saved.orElse(null), seen);
+      }
+      timed(facts, LmStage.NAME, begin);
+      if (last == Loop.STOPPED) {
+        return ended(folder, record, RunStatus.STOPPED, facts);
+      }
+      facts.putAll(figures(path, recipe));
+      facts.putAll(seen(path, last));
+      facts.put("orderSeen", seen.toString());
+      ModelCard card = ship(setting, record, facts, last, codec, tokens, lm, modelFolder(path));
+      facts.put("model", card.id());
+      return ended(folder, record, RunStatus.FINISHED, facts);
+    }
+  }
+
+  /** What the language model has learned from, for the record and the model's card. */
+  private static Map<String, Object> seen(Path path, long last) {
+    Seen seen = Seen.upTo(path, last);
+    return Map.of("sequencesSeen", seen.counts(LmStage.NAME), "skippedSteps", seen.skippedSteps());
   }
 
   private static ModelCard ship(
@@ -298,32 +339,25 @@ public final class Trainer {
     }
     NativeRuntime.init(1);
     Recipe recipe = RecipeText.fromMap(record.effectiveRecipe());
-    Setting setting =
-        Setting.of(
-            recipe,
-            record.recipeHash(),
-            dataset,
-            runFolder,
-            line -> {},
-            Progress.NONE,
-            () -> false);
-    Checkpoints.Saved saved =
-        setting
-            .checkpoints()
-            .latest()
-            .filter(s -> !s.facts().stage().equals(CodecStage.NAME))
-            .orElseThrow(() ->
-                new TrainingException(
-                    runFolder + " has no checkpoint of its language model yet; let it run on"));
-    CodecStage codec = new CodecStage(setting);
-    try (var weights = codec.codec()) {
+    try (Setting setting =
+            Setting.of(recipe, record.recipeHash(), dataset, runFolder, 0, Setting.Listeners.NONE);
+        var codec = new CodecStage(setting);
+        var weights = codec.codec()) {
+      Checkpoints.Saved saved =
+          setting
+              .checkpoints()
+              .latest()
+              .filter(s -> !s.facts().stage().equals(CodecStage.NAME))
+              .orElseThrow(() ->
+                  new TrainingException(
+                      runFolder + " has no checkpoint of its language model yet; let it run on"));
       codec.restoreWeights(saved);
-      Tokens tokens = new TokenStage(setting, weights).load();
+      Tokens tokens = new TokenStage(setting, codec.codec()).load();
       try (var lm = new LmStage(setting, codec, tokens)) {
         lm.restoreShipped(saved);
         long step = saved.facts().step();
         var facts = new TreeMap<String, Object>(record.facts());
-        facts.put("sequencesSeen", lm.sequencesSeen(step));
+        facts.putAll(seen(runFolder, step));
         return ship(setting, record, facts, step, codec, tokens, lm, modelFolder);
       }
     }
@@ -371,7 +405,8 @@ public final class Trainer {
 
   private RunRecord ended(
       RunFolder folder, RunRecord record, RunStatus status, Map<String, Object> facts) {
-    long step = new Checkpoints(path, 1).latest().map(s -> s.facts().step()).orElse(record.step());
+    long step =
+        new Checkpoints(path, 1, 1).latest().map(s -> s.facts().step()).orElse(record.step());
     RunRecord ended = record.with(status, Instant.now(), step, facts);
     folder.save(ended);
     if (status == RunStatus.FINISHED) {

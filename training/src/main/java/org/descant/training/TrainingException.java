@@ -13,4 +13,12 @@ public final class TrainingException extends RuntimeException {
   public TrainingException(String message, @Nullable Throwable cause) {
     super(message, cause);
   }
+
+  /** Refuses a recipe's value: names the key, the value and what is allowed. */
+  public static void require(boolean holds, String key, Object value, String allowed) {
+    if (!holds) {
+      throw new TrainingException(
+          "the recipe's '%s' is %s; allowed: %s".formatted(key, value, allowed));
+    }
+  }
 }

@@ -108,7 +108,8 @@ class RecipeTest {
     assertThat(RecipeText.hash(with("seed=2"))).isNotEqualTo(hash);
     Recipe recipe = with("seed=5");
     assertThat(RecipeText.fromMap(RecipeText.toMap(recipe))).isEqualTo(recipe);
-    assertThat(RecipeText.canonical(recipe)).startsWith("{\"augment\":{\"copies\":");
+    assertThat(RecipeText.canonical(recipe))
+        .startsWith("{\"accumulate\":1,\"augment\":{\"copies\":");
     assertThat(Trainer.runId(recipe))
         .isEqualTo("house-tiny-" + RecipeText.hash(recipe).substring(0, 8));
   }
@@ -123,13 +124,34 @@ class RecipeTest {
   }
 
   @Test
-  void theLearningRateWarmsUpAndFalls() {
-    var schedule = new Schedule(1e-3, 10, 100);
-    assertThat(schedule.at(1)).isEqualTo(1e-4);
-    assertThat(schedule.at(10)).isEqualTo(1e-3);
-    for (int step = 11; step <= 100; step++) {
-      assertThat(schedule.at(step)).isLessThan(schedule.at(step - 1));
+  void theNewKeysAreCheckedAtTheDoor() {
+    Recipe recipe =
+        with(
+            "accumulate=4",
+            "codec.accumulate=2",
+            "lm.optimiser.name=muon",
+            "lm.schedule.name=wsd",
+            "lm.recompute=true",
+            "guard.policy=rewind",
+            "guard.zScore=6");
+    assertThat(recipe.accumulate()).isEqualTo(4);
+    assertThat(recipe.lm().recompute()).isTrue();
+    assertThat(recipe.guard().policy()).isEqualTo("rewind");
+    for (String wrong :
+        List.of(
+            "accumulate=3",
+            "codec.accumulate=5",
+            "lm.optimiser.name=sgd",
+            "lm.optimiser.momentum=1",
+            "codec.schedule.name=linear",
+            "lm.schedule.decay=0",
+            "guard.policy=ignore",
+            "guard.window=1",
+            "guard.limit=0")) {
+      assertThatThrownBy(() -> with(wrong))
+          .as(wrong)
+          .isInstanceOf(TrainingException.class)
+          .hasMessageContaining(wrong.substring(wrong.lastIndexOf('.') + 1, wrong.indexOf('=')));
     }
-    assertThat(schedule.at(100)).isCloseTo(5e-5, org.assertj.core.data.Offset.offset(1e-9));
   }
 }

@@ -27,6 +27,9 @@ import org.descant.rights.Use;
 import org.descant.rights.Work;
 import org.descant.shards.DatasetSource;
 import org.descant.shards.DatasetWriter;
+import org.descant.training.loop.Guard;
+import org.descant.training.loop.Optimisation;
+import org.descant.training.loop.Schedule;
 
 /** A dataset and a recipe that train in seconds. */
 final class Small {
@@ -119,13 +122,26 @@ final class Small {
         40,
         3,
         2,
+        1,
         "fp32",
         1,
         1,
-        3,
+        1,
         new Recipe.Checkpoint(7, 2),
+        Guard.Options.DEFAULT,
         new Recipe.Codec(
-            0.5, 2, 16, 1e-3, 3, 0.01, 1.0, 6, new CodecConfig(16, 1, 1, 2, 8, 2, 16, 4, 2)),
+            0.5,
+            2,
+            1,
+            16,
+            1e-3,
+            3,
+            0.01,
+            1.0,
+            6,
+            Schedule.Options.DEFAULT,
+            Optimisation.Options.adamW(0.99),
+            new CodecConfig(16, 1, 1, 2, 8, 2, 16, 4, 2)),
         new Recipe.Augment(2, -2, 2, 0.9, 1.1),
         new Recipe.Lm(
             32,
@@ -140,6 +156,9 @@ final class Small {
             0.9,
             5,
             3,
+            false,
+            Schedule.Options.DEFAULT,
+            Optimisation.Options.adamW(0.95),
             new TokenLmConfig(32, 1, 2, 2, 48, 2, 16, 16, 64)));
   }
 }

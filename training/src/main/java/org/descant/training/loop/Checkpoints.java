@@ -1,9 +1,10 @@
-package org.descant.training;
+package org.descant.training.loop;
 
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -17,10 +18,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.descant.lab.Span;
 import org.descant.tensor.SafetensorsWriter;
 import org.descant.tensor.Tensor;
+import org.descant.training.TrainingException;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -36,23 +40,40 @@ import tools.jackson.databind.json.JsonMapper;
  * </pre>
  *
  * A checkpoint is written into a folder beside, synced, and renamed, so a folder with a number for
- * its name is whole. One whose hashes do not match is passed over when a run goes on. Not
- * thread-safe.
+ * its name is whole. One whose hashes do not match is passed over when a run goes on.
+ *
+ * <p>Those of steps that {@code every} divides are regular: only they are rewound to, because a run
+ * that was stopped and went on must rewind to the same one. One writer at a time; reading needs no
+ * lock.
  */
-final class Checkpoints {
-  static final String MODEL = "model.safetensors";
-  static final String STATE = "state.safetensors";
-  static final String CARD = "card.json";
+public final class Checkpoints {
+  public static final String MODEL = "model.safetensors";
+  public static final String STATE = "state.safetensors";
+  public static final String CARD = "card.json";
   private static final String FACTS = "state.json";
-  private static final Pattern NUMBER = Pattern.compile("[0-9]{8,}");
+  private static final String ASIDE = ".tmp";
+  private static final String REPLACED = ".old";
+  private static final Pattern NUMBER = Pattern.compile("[0-9]{8,}(\\.old)?");
   private static final JsonMapper JSON = new JsonMapper();
 
   private final Path folder;
+  private final int every;
   private final int keep;
 
-  Checkpoints(Path run, int keep) {
+  /**
+   * @param run its folder
+   * @param every steps between two regular ones
+   * @param keep newest ones that stay; the newest regular one stays too
+   */
+  public Checkpoints(Path run, int every, int keep) {
     this.folder = run.resolve("checkpoints");
+    this.every = every;
     this.keep = keep;
+  }
+
+  /** Whether the state is saved after a step, counted over the whole run. */
+  public boolean isRegular(long step) {
+    return step % every == 0;
   }
 
   /**
@@ -63,50 +84,70 @@ final class Checkpoints {
    * @param numbers of the stage, by name
    * @param sha256 of the files, by name
    */
-  record Facts(long step, String stage, Map<String, Double> numbers, Map<String, String> sha256) {
-    Facts {
+  public record Facts(long step, String stage, Map<String, Double> numbers, Map<String, String> sha256) {
+    public Facts {
       numbers = Collections.unmodifiableMap(new TreeMap<>(numbers));
       sha256 = Collections.unmodifiableMap(new TreeMap<>(sha256));
     }
   }
 
   /** A checkpoint on disk. */
-  record Saved(Path path, Facts facts) {}
+  public record Saved(Path path, Facts facts) {}
 
   /**
-   * Writes a checkpoint and removes the oldest beyond those to keep.
+   * What a checkpoint is made of.
    *
+   * @param step last step that is done
+   * @param stage it belongs to
+   * @param model the weights
    * @param metadata of the model file; functions of the run only
+   * @param state tensors that are needed to go on
+   * @param numbers that are needed to go on
+   * @param card of the weights, as JSON
    */
-  Path write(
+  public record Content(
       long step,
       String stage,
       Map<String, Tensor> model,
       Map<String, String> metadata,
       Map<String, Tensor> state,
       Map<String, Double> numbers,
-      String card) {
-    String name = "%08d".formatted(step);
+      String card) {}
+
+  /**
+   * Writes a checkpoint and removes the oldest beyond those to keep.
+   *
+   * @param opened told right before the folder beside is made
+   * @return the checkpoint
+   */
+  Path write(Content content, Consumer<Path> opened) {
+    String name = "%08d".formatted(content.step);
     Path target = folder.resolve(name);
-    Path aside = folder.resolve(name + ".tmp");
-    try (Span span = Span.checkpoint(stage, step)) {
+    Path aside = folder.resolve(name + ASIDE);
+    Path replaced = folder.resolve(name + REPLACED);
+    try (Span span = Span.checkpoint(content.stage, content.step)) {
       Files.createDirectories(folder);
-      remove(aside);
+      removeCutOff();
+      opened.accept(aside);
       Files.createDirectory(aside);
-      SafetensorsWriter.write(aside.resolve(MODEL), model, metadata);
-      SafetensorsWriter.write(aside.resolve(STATE), state, Map.of());
-      writeSynced(aside.resolve(CARD), card.getBytes(java.nio.charset.StandardCharsets.UTF_8));
+      SafetensorsWriter.write(aside.resolve(MODEL), content.model, content.metadata);
+      SafetensorsWriter.write(aside.resolve(STATE), content.state, Map.of());
+      writeSynced(aside.resolve(CARD), content.card.getBytes(StandardCharsets.UTF_8));
       var hashes = new TreeMap<String, String>();
       for (String file : List.of(MODEL, STATE, CARD)) {
         hashes.put(file, sha256(aside.resolve(file)));
       }
-      var facts = new Facts(step, stage, numbers, hashes);
+      var facts = new Facts(content.step, content.stage, content.numbers, hashes);
       writeSynced(
           aside.resolve(FACTS), JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(facts));
       sync(aside);
-      remove(target);
+      remove(replaced);
+      if (Files.exists(target)) {
+        Files.move(target, replaced, StandardCopyOption.ATOMIC_MOVE);
+      }
       Files.move(aside, target, StandardCopyOption.ATOMIC_MOVE);
       sync(folder);
+      remove(replaced);
       prune();
       return target;
     } catch (IOException e) {
@@ -118,16 +159,26 @@ final class Checkpoints {
   }
 
   /** The newest checkpoint whose files have the hashes they were written with. */
-  Optional<Saved> latest() {
+  public Optional<Saved> latest() {
+    return newest(saved -> true);
+  }
+
+  /** The newest regular checkpoint of a stage that was made before a step, whole as well. */
+  Optional<Saved> regularBefore(String stage, long step) {
+    return newest(
+        saved ->
+            saved.facts.stage.equals(stage)
+                && saved.facts.step < step
+                && isRegular(saved.facts.step));
+  }
+
+  private Optional<Saved> newest(Predicate<Saved> wanted) {
     for (Path path : newestFirst()) {
       try {
         Facts facts = JSON.readValue(Files.readAllBytes(path.resolve(FACTS)), Facts.class);
-        boolean whole = true;
-        for (var file : facts.sha256().entrySet()) {
-          whole &= sha256(path.resolve(file.getKey())).equals(file.getValue());
-        }
-        if (whole) {
-          return Optional.of(new Saved(path, facts));
+        var saved = new Saved(path, facts);
+        if (wanted.test(saved) && isWhole(saved)) {
+          return Optional.of(saved);
         }
       } catch (IOException | JacksonException e) {
         continue;
@@ -136,6 +187,16 @@ final class Checkpoints {
     return Optional.empty();
   }
 
+  private static boolean isWhole(Saved saved) throws IOException {
+    for (var file : saved.facts.sha256.entrySet()) {
+      if (!sha256(saved.path.resolve(file.getKey())).equals(file.getValue())) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** One whose replacement was cut off right before its rename counts as well. */
   private List<Path> newestFirst() {
     if (!Files.isDirectory(folder)) {
       return List.of();
@@ -143,20 +204,36 @@ final class Checkpoints {
     try (var children = Files.list(folder)) {
       return children
           .filter(child -> NUMBER.matcher(child.getFileName().toString()).matches())
-          .sorted(
-              Comparator.comparingLong(
-                      (Path child) -> Long.parseLong(child.getFileName().toString()))
-                  .reversed())
+          .sorted(Comparator.comparingLong(Checkpoints::step).reversed())
           .toList();
     } catch (IOException e) {
       throw new TrainingException("cannot list " + folder + ": " + e.getMessage(), e);
     }
   }
 
+  private static long step(Path path) {
+    String name = path.getFileName().toString();
+    return Long.parseLong(name.endsWith(REPLACED) ? name.substring(0, name.length() - REPLACED.length()) : name);
+  }
+
   private void prune() throws IOException {
     List<Path> all = newestFirst();
-    for (Path old : all.subList(Math.min(keep, all.size()), all.size())) {
-      remove(old);
+    boolean regularStays = false;
+    for (int i = 0; i < all.size(); i++) {
+      boolean regular = isRegular(step(all.get(i)));
+      if (i >= keep && (regularStays || !regular)) {
+        remove(all.get(i));
+      }
+      regularStays |= regular;
+    }
+  }
+
+  /** Removes what a killed process left half-written. */
+  private void removeCutOff() throws IOException {
+    try (var children = Files.list(folder)) {
+      for (Path child : children.filter(c -> c.toString().endsWith(ASIDE)).toList()) {
+        remove(child);
+      }
     }
   }
 

@@ -1,10 +1,11 @@
-package org.descant.training;
+package org.descant.training.loop;
 
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongFunction;
 import org.descant.lab.Span;
+import org.descant.training.TrainingException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param <T> a batch
  */
-final class Prefetch<T> implements AutoCloseable {
+public final class Prefetch<T> implements AutoCloseable {
   /** Two steps ahead hide one slow batch; more would only hold memory. */
   private static final int AHEAD = 2;
 
@@ -28,7 +29,7 @@ final class Prefetch<T> implements AutoCloseable {
   private long waitNanos;
 
   /** Starts making the batches of steps {@code first} to {@code last}. */
-  Prefetch(String name, LongFunction<T> maker, long first, long last) {
+  public Prefetch(String name, LongFunction<T> maker, long first, long last) {
     this.name = name;
     thread =
         Thread.ofPlatform()
@@ -63,7 +64,7 @@ final class Prefetch<T> implements AutoCloseable {
    *
    * @throws TrainingException with the cause when making the batch failed
    */
-  T take(long step) {
+  public T take(long step) {
     long begin = System.nanoTime();
     Made<T> made;
     try (Span span = Span.dataWait(name, step)) {
@@ -84,7 +85,7 @@ final class Prefetch<T> implements AutoCloseable {
   }
 
   /** Time spent in {@link #take} since the last call. */
-  long waitNanosSinceLastCall() {
+  public long waitNanosSinceLastCall() {
     long since = waitNanos;
     waitNanos = 0;
     return since;

@@ -1,4 +1,4 @@
-package org.descant.training;
+package org.descant.training.loop;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.descant.lab.MetricLine;
 import org.descant.lab.Span;
+import org.descant.training.Progress;
 
 /**
  * Sums up the steps of a stage and says one line every so many: to the run folder and to whoever
@@ -17,7 +18,7 @@ import org.descant.lab.Span;
  * <p>What is logged of losses and norms is a function of the run; speed, waiting and memory are of
  * the moment.
  */
-final class Meter {
+public final class Meter {
   private static final String COUNT = "meter.count";
   private static final String SUM = "meter.sum.";
   private static final Path PROCESS_STATUS = Path.of("/proc/self/status");
@@ -28,12 +29,14 @@ final class Meter {
   private final int every;
   private final Consumer<MetricLine> log;
   private final Progress progress;
+  private final double matmulPeak;
 
   private final Map<String, Double> sums = new LinkedHashMap<>();
   private int counted;
   private int countedNow;
   private double audioSeconds;
   private long tokens;
+  private double flops;
   private long lineBegan = System.nanoTime();
   private long stepsTimed;
   private double secondsTimed;
@@ -43,18 +46,22 @@ final class Meter {
    * @param firstStep of the stage, counted over the whole run
    * @param steps of the stage
    * @param every steps between two lines
+   * @param matmulPeak operations a second of the fastest matrix product measured at the run's
+   *     precision; 0 where none was
    */
-  Meter(
+  public Meter(
       String stage,
       long firstStep,
       long steps,
       int every,
+      double matmulPeak,
       Consumer<MetricLine> log,
       Progress progress) {
     this.stage = stage;
     this.firstStep = firstStep;
     this.steps = steps;
     this.every = every;
+    this.matmulPeak = matmulPeak;
     this.log = log;
     this.progress = progress;
     this.span = Span.trainStep(stage, firstStep);
@@ -65,26 +72,27 @@ final class Meter {
    * are over the same steps, however often a run was cut off.
    *
    * @param step over the whole run
-   * @param values means to log, {@code loss} among them
-   * @param audioSeconds that went through
-   * @param tokens that went through
+   * @param values means to log, {@code loss} among them; empty for a step that learned nothing
+   * @param learningRate of this step; 0 where nothing is learned
+   * @param gradientNorm of this step; not a number when it learned nothing
+   * @param work that went through
    * @param prefetch asked for the time spent waiting
    */
-  void step(
+  public void step(
       long step,
       Map<String, Double> values,
       double learningRate,
       double gradientNorm,
-      double audioSeconds,
-      long tokens,
+      Learner.Work work,
       Prefetch<?> prefetch) {
     span.close();
     span = Span.trainStep(stage, step + 1);
     values.forEach((name, value) -> sums.merge(name, value, Double::sum));
-    counted++;
+    counted += values.isEmpty() ? 0 : 1;
     countedNow++;
-    this.audioSeconds += audioSeconds;
-    this.tokens += tokens;
+    audioSeconds += work.audioSeconds();
+    tokens += work.tokens();
+    flops += work.flops();
     long inStage = step - firstStep + 1;
     if (inStage % every != 0 && inStage != steps) {
       return;
@@ -97,10 +105,17 @@ final class Meter {
     var line = new LinkedHashMap<String, Double>();
     sums.forEach((name, sum) -> line.put(name, sum / counted));
     line.put("learningRate", learningRate);
-    line.put("gradientNorm", gradientNorm);
-    line.put("audioSecondsPerSecond", this.audioSeconds / seconds);
-    if (this.tokens > 0) {
-      line.put("tokensPerSecond", this.tokens / seconds);
+    if (Double.isFinite(gradientNorm)) {
+      line.put("gradientNorm", gradientNorm);
+    }
+    line.put("audioSecondsPerSecond", audioSeconds / seconds);
+    if (tokens > 0) {
+      line.put("tokensPerSecond", tokens / seconds);
+    }
+    double share = matmulPeak > 0 ? flops / seconds / matmulPeak : 0;
+    if (flops > 0) {
+      line.put("flopsPerSecond", flops / seconds);
+      line.put("mfu", share);
     }
     line.put("dataWait", wait);
     line.put("memoryBytes", (double) memory);
@@ -110,19 +125,22 @@ final class Meter {
             stage,
             inStage,
             steps,
-            sums.getOrDefault("loss", 0.0) / counted,
+            line.getOrDefault("loss", 0.0),
             learningRate,
-            gradientNorm,
-            this.audioSeconds / seconds,
-            this.tokens / seconds,
+            line.getOrDefault("gradientNorm", 0.0),
+            audioSeconds / seconds,
+            tokens / seconds,
+            flops / seconds,
+            share,
             wait,
             memory,
             Duration.ofMillis(Math.round((steps - inStage) * 1e3 * secondsTimed / stepsTimed))));
     sums.clear();
     counted = 0;
     countedNow = 0;
-    this.audioSeconds = 0;
-    this.tokens = 0;
+    audioSeconds = 0;
+    tokens = 0;
+    flops = 0;
     lineBegan = System.nanoTime();
   }
 
@@ -136,6 +154,7 @@ final class Meter {
 
   /** Goes on from {@link #state}; other numbers in the map are left alone. */
   void restore(Map<String, Double> state) {
+    sums.clear();
     counted = state.getOrDefault(COUNT, 0.0).intValue();
     state.forEach((name, sum) -> {
       if (name.startsWith(SUM)) {
@@ -145,12 +164,12 @@ final class Meter {
   }
 
   /** Leaves the time since the last line out of the next line's speed, as after a measurement. */
-  void pause(long nanos) {
+  public void pause(long nanos) {
     lineBegan += nanos;
   }
 
   /** Resident memory of this process, or of the heap where the system does not tell. */
-  static long residentBytes() {
+  public static long residentBytes() {
     try (var lines = Files.lines(PROCESS_STATUS)) {
       return lines
           .filter(line -> line.startsWith("VmRSS:"))
