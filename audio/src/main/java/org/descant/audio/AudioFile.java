@@ -82,7 +82,7 @@ public final class AudioFile {
     }
   }
 
-  private static boolean isWav(Path file) {
+  static boolean isWav(Path file) {
     if (Files.isDirectory(file)) {
       throw new AudioException("%s is a folder: name an audio file in it.".formatted(file));
     }

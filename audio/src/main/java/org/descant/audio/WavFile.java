@@ -2,6 +2,8 @@ package org.descant.audio;
 
 import java.io.EOFException;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
@@ -34,8 +36,11 @@ final class WavFile {
   private static final long GUID_END = 0x719B_3800_AA00_0080L;
   private static final int BLOCK_FRAMES = 16_384;
 
+  /** Frames of a slice decoded at a time: they stay in the first cache. */
+  private static final int SLICE_FRAMES = 1024;
+
   /** Sample formats; a word's bytes are little-endian, integers full scale at ±1. */
-  private enum SampleFormat {
+  enum SampleFormat {
     U8("pcm_u8", 1),
     S16("pcm_s16le", 2),
     S24("pcm_s24le", 3),
@@ -52,8 +57,8 @@ final class WavFile {
     }
   }
 
-  private record Layout(
-      SampleFormat format, int channels, int sampleRate, long dataStart, long dataBytes) {
+  /** Where the samples of a file lie, and what they are. */
+  record Layout(SampleFormat format, int channels, int sampleRate, long dataStart, long dataBytes) {
     long frames() {
       return dataBytes / ((long) format.bytes * channels);
     }
@@ -92,7 +97,7 @@ final class WavFile {
         "%s cannot be read (%s): check the disk.".formatted(file, e.getMessage()), e);
   }
 
-  private static Layout layout(Path file, FileChannel channel) throws IOException {
+  static Layout layout(Path file, FileChannel channel) throws IOException {
     long size = channel.size();
     if (size < RIFF_HEADER_BYTES) {
       throw truncated(file, "its header is cut off");
@@ -206,6 +211,34 @@ final class WavFile {
       }
     }
     return new Pcm(out, layout.sampleRate);
+  }
+
+  /** Part of a mapped data chunk as planar floats; the caller has checked the bounds. */
+  static void copy(
+      MemorySegment samples, Layout layout, long from, int count, float[][] out, int at) {
+    long frameBytes = (long) layout.format.bytes * layout.channels;
+    if (layout.format == SampleFormat.S16 && layout.channels <= AudioFile.CHANNELS_MAX) {
+      Pcm16.unpack(samples, from * frameBytes, count, out, at);
+      return;
+    }
+    byte[] block = new byte[(int) (Math.min(SLICE_FRAMES, count) * frameBytes)];
+    ByteBuffer values = ByteBuffer.wrap(block).order(ByteOrder.LITTLE_ENDIAN);
+    for (int done = 0; done < count; done += SLICE_FRAMES) {
+      int n = Math.min(SLICE_FRAMES, count - done);
+      MemorySegment.copy(
+          samples,
+          ValueLayout.JAVA_BYTE,
+          (from + done) * frameBytes,
+          block,
+          0,
+          (int) (n * frameBytes));
+      values.clear();
+      for (int i = 0; i < n; i++) {
+        for (float[] channel : out) {
+          channel[at + done + i] = sample(values, layout.format);
+        }
+      }
+    }
   }
 
   private static float sample(ByteBuffer block, SampleFormat format) {

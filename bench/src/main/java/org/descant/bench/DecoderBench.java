@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * How fast the {@link ReferenceDecoder} learns: nominal and executed FLOP/s, as a share of the
  * fastest square product, in fp32 and bf16; and, with {@code --peer}, the same step in PyTorch for
- * Python, taking turns with ours. See {@code bench/decoder.sh}.
+ * Python, taking turns with ours. See {@code bench/run DecoderBench}.
  */
 public final class DecoderBench {
   private static final double PEAK_SECONDS_PER_SIZE = 0.15;

@@ -107,6 +107,7 @@ class ArchitectureTest {
     onlyIn("serving", "org.eclipse.jetty..");
     onlyIn("cli", "picocli..");
     onlyIn("provenance", "org.bouncycastle..");
+    onlyIn("storage", "org.apache.opendal..");
   }
 
   @Test

@@ -1,5 +1,6 @@
 package org.descant.cli;
 
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
@@ -7,11 +8,19 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.descant.rights.Decision;
+import org.descant.rights.DecisionContext;
+import org.descant.rights.Isrc;
 import org.descant.rights.Use;
 import org.descant.shards.Dataset;
 import org.descant.shards.Manifest;
+import org.descant.shards.Packing;
+import org.descant.shards.RemoteDataset;
+import org.descant.shards.Tombstone;
+import org.descant.storage.BucketBlobStore;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
@@ -19,19 +28,24 @@ import picocli.CommandLine.ParentCommand;
 /** Datasets of exactly what is cleared. */
 @Command(
     name = "dataset",
-    description = "Build a dataset of what is cleared; list, show and verify datasets.",
+    description =
+        "Build a dataset of what is cleared; list, show, verify, withdraw, push and pull.",
     subcommands = {
       DatasetCommand.Build.class,
       DatasetCommand.Ls.class,
       DatasetCommand.Show.class,
-      DatasetCommand.Verify.class
+      DatasetCommand.Verify.class,
+      DatasetCommand.Withdraw.class,
+      DatasetCommand.Push.class,
+      DatasetCommand.Pull.class
     })
 final class DatasetCommand implements Callable<Integer> {
   @ParentCommand Main main = new Main();
 
   @Override
   public Integer call() {
-    throw new UsageException("Say `descant dataset build`, `ls`, `show` or `verify`.");
+    throw new UsageException(
+        "Say `descant dataset build`, `ls`, `show`, `verify`, `withdraw`, `push` or `pull`.");
   }
 
   @Command(name = "build", description = "Pack every recording that is cleared for the use.")
@@ -56,6 +70,12 @@ final class DatasetCommand implements Callable<Integer> {
         description = "Only recordings whose delivery's name contains this.")
     @Nullable String source;
 
+    @Option(
+        names = "--packing",
+        defaultValue = "PCM16",
+        description = "PCM16 is fastest to read, FLAC takes about half the room.")
+    Packing packing = Packing.PCM16;
+
     @Override
     public Integer call() {
       Output out = parent.main.output();
@@ -68,7 +88,8 @@ final class DatasetCommand implements Callable<Integer> {
                 name,
                 use,
                 entry -> source == null || entry.source().contains(source),
-                day);
+                day,
+                packing);
         print(out, manifest);
         out.document(document(manifest));
         return Exit.DONE;
@@ -154,7 +175,9 @@ final class DatasetCommand implements Callable<Integer> {
     }
   }
 
-  @Command(name = "verify", description = "Read every byte and compare all hashes.")
+  @Command(
+      name = "verify",
+      description = "Read every byte, compare all hashes, and ask again whether each may be used.")
   static final class Verify implements Callable<Integer> {
     @ParentCommand DatasetCommand parent = new DatasetCommand();
 
@@ -165,15 +188,150 @@ final class DatasetCommand implements Callable<Integer> {
     public Integer call() {
       Output out = parent.main.output();
       Path folder = Steps.dataset(parent.main.homeFolder(), name);
-      try (Dataset dataset = Dataset.open(folder)) {
+      try (Dataset dataset = Dataset.open(folder);
+          Platform platform = Platform.open(parent.main.homeFolder())) {
         dataset.verify();
-        out.say(
-            "Dataset %s is whole; root %s.", dataset.manifest().id(), dataset.manifest().root());
+        String id = dataset.manifest().id();
+        out.say("Dataset %s is whole; root %s.", id, dataset.manifest().root());
+        for (Tombstone tombstone : dataset.tombstones()) {
+          out.say("  withdrawn %s: %s", tombstone.isrc(), String.join(" ", tombstone.reasons()));
+        }
+        List<Decision> fallen = dataset.fallen(platform.clearance());
+        for (Decision decision : fallen) {
+          out.say("  no longer cleared %s: %s", decision.isrc().formatted(), decision.sentence());
+          out.say("    descant dataset withdraw %s --recording %s", id, decision.isrc().value());
+        }
         out.document(
             Map.of(
-                "id", dataset.manifest().id(), "root", dataset.manifest().root(), "whole", true));
+                "id", id,
+                "root", dataset.manifest().root(),
+                "whole", true,
+                "withdrawn", dataset.tombstones(),
+                "fallen", fallen.stream().map(RightsCommand.DecisionDocument::of).toList()));
+        return fallen.isEmpty() ? Exit.DONE : Exit.REFUSED;
+      }
+    }
+  }
+
+  @Command(
+      name = "withdraw",
+      description = "Take a recording that is no longer cleared out of all that comes.")
+  static final class Withdraw implements Callable<Integer> {
+    @ParentCommand DatasetCommand parent = new DatasetCommand();
+
+    @Parameters(paramLabel = "NAME")
+    String name = "";
+
+    @Option(names = "--recording", paramLabel = "ISRC", required = true)
+    String recording = "";
+
+    @Override
+    public Integer call() {
+      Output out = parent.main.output();
+      Path folder = Steps.dataset(parent.main.homeFolder(), name);
+      Manifest manifest = Manifest.read(folder);
+      Isrc isrc = Isrc.of(recording);
+      try (Platform platform = Platform.open(parent.main.homeFolder())) {
+        Decision decision =
+            platform.clearance().decide(manifest.use(), isrc, DecisionContext.today());
+        if (decision.allowed()) {
+          out.say(
+              "%s is still cleared for %s, so nothing is withdrawn; an owner refuses with `descant"
+                  + " rights choose`.",
+              isrc.formatted(), manifest.use());
+          out.document(
+              Map.of("id", manifest.id(), "isrc", isrc.value(), "decision", decision.id()));
+          return Exit.REFUSED;
+        }
+        Tombstone tombstone = Dataset.withdraw(folder, decision);
+        out.say(
+            "%s is withdrawn from %s: %s Runs that start or resume from now on skip it.",
+            isrc.formatted(), manifest.id(), String.join(" ", tombstone.reasons()));
+        out.document(
+            Map.of(
+                "id", manifest.id(),
+                "isrc", tombstone.isrc(),
+                "decision", tombstone.decisionId(),
+                "number", tombstone.number(),
+                "reasons", tombstone.reasons()));
         return Exit.DONE;
       }
+    }
+  }
+
+  /** A place in an object store, and how much of it is kept here. */
+  static final class Place {
+    @Option(
+        names = "--cache-gigabytes",
+        paramLabel = "N",
+        defaultValue = "100",
+        description = "What the local cache may hold (default: ${DEFAULT-VALUE}).")
+    int cacheGigabytes = 100;
+
+    BucketBlobStore open(Path home, String address) {
+      try {
+        return RemoteDataset.place(
+            URI.create(address), home.resolve("cache"), (long) cacheGigabytes << 30, Map.of());
+      } catch (IllegalArgumentException e) {
+        throw new UsageException(
+            "'" + address + "' is no address; say s3://bucket/prefix, gs://… or az://….");
+      }
+    }
+  }
+
+  @Command(name = "push", description = "Upload a dataset to an object store.")
+  static final class Push implements Callable<Integer> {
+    @ParentCommand DatasetCommand parent = new DatasetCommand();
+
+    @Parameters(index = "0", paramLabel = "NAME")
+    String name = "";
+
+    @Option(
+        names = "--to",
+        paramLabel = "ADDRESS",
+        required = true,
+        description = "s3://bucket/prefix, gs://bucket/prefix or az://container/prefix.")
+    String to = "";
+
+    @Mixin Place place = new Place();
+
+    @Override
+    public Integer call() {
+      Output out = parent.main.output();
+      Path home = parent.main.homeFolder();
+      Path folder = Steps.dataset(home, name);
+      try (BucketBlobStore store = place.open(home, to)) {
+        String id = RemoteDataset.push(folder, store);
+        out.say("Dataset %s is in %s.", id, store.bucket().name());
+        out.document(Map.of("id", id, "place", store.bucket().name()));
+        return Exit.DONE;
+      }
+    }
+  }
+
+  @Command(name = "pull", description = "Bring a dataset here from an object store.")
+  static final class Pull implements Callable<Integer> {
+    @ParentCommand DatasetCommand parent = new DatasetCommand();
+
+    @Parameters(index = "0", paramLabel = "ID")
+    String id = "";
+
+    @Option(names = "--from", paramLabel = "ADDRESS", required = true)
+    String from = "";
+
+    @Mixin Place place = new Place();
+
+    @Override
+    public Integer call() {
+      Output out = parent.main.output();
+      Path home = parent.main.homeFolder();
+      try (BucketBlobStore store = place.open(home, from)) {
+        RemoteDataset.fetch(id, store, Steps.datasets(home).resolve(id));
+      }
+      Manifest manifest = Manifest.read(Steps.datasets(home).resolve(id));
+      print(out, manifest);
+      out.document(document(manifest));
+      return Exit.DONE;
     }
   }
 }

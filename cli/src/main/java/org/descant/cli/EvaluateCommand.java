@@ -73,7 +73,7 @@ final class EvaluateCommand implements Callable<Integer> {
             full.studyClips(),
             full.command());
     Path pictures = out != null ? out : home.resolve("evaluations").resolve(card.name());
-    try (Dataset dataset = Dataset.open(dataset(home, card))) {
+    try (Dataset dataset = Dataset.openAsBuilt(dataset(home, card))) {
       EvaluationReport report =
           ModelEvaluation.run(folder, dataset, options, pictures, output::progress);
       report.figures().forEach((name, value) -> output.say("%-44s %.4f", name, value));

@@ -35,6 +35,7 @@ import org.descant.shards.Dataset;
 import org.descant.shards.DatasetSource;
 import org.descant.shards.DatasetWriter;
 import org.descant.shards.Manifest;
+import org.descant.shards.Packing;
 import org.descant.shards.Refusal;
 import tools.jackson.databind.ObjectMapper;
 import tools.jackson.databind.json.JsonMapper;
@@ -77,6 +78,16 @@ final class Steps {
    */
   static Manifest buildDataset(
       Platform platform, String name, Use use, Predicate<CatalogEntry> which, LocalDate at) {
+    return buildDataset(platform, name, use, which, at, Packing.PCM16);
+  }
+
+  static Manifest buildDataset(
+      Platform platform,
+      String name,
+      Use use,
+      Predicate<CatalogEntry> which,
+      LocalDate at,
+      Packing packing) {
     Catalog catalog = platform.catalog();
     Map<Isrc, CatalogEntry> asked = new LinkedHashMap<>();
     for (CatalogEntry entry : catalog.list()) {
@@ -116,7 +127,8 @@ final class Steps {
     Manifest manifest =
         Files.exists(folder)
             ? Manifest.read(folder)
-            : DatasetWriter.write(folder, name, use, sources, refused, platform.clearance());
+            : DatasetWriter.write(
+                folder, name, use, sources, refused, platform.clearance(), packing);
     recordDataset(platform, manifest, clearing);
     return manifest;
   }
@@ -274,7 +286,7 @@ final class Steps {
     }
     for (Path folder : datasetFolders(home)) {
       if (Manifest.read(folder).root().equals(card.datasetRoot())) {
-        try (Dataset dataset = Dataset.open(folder)) {
+        try (Dataset dataset = Dataset.openAsBuilt(folder)) {
           AttributionIndex.build(modelFolder, dataset);
         }
         return;

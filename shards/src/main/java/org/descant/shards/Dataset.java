@@ -4,12 +4,18 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.descant.audio.MusicAnnotations;
 import org.descant.audio.Pcm;
+import org.descant.rights.Clearance;
+import org.descant.rights.Decision;
+import org.descant.rights.DecisionContext;
+import org.descant.rights.Isrc;
 import tools.jackson.core.JacksonException;
 
 /**
@@ -21,32 +27,60 @@ public final class Dataset implements AutoCloseable {
   private final Manifest manifest;
   private final List<ShardFile> shards;
   private final List<Fields> fields;
+  private final List<Tombstone> tombstones;
+  private final BitSet withdrawn = new BitSet();
+  private final boolean asBuilt;
 
-  private Dataset(Path folder, Manifest manifest, List<ShardFile> shards, List<Fields> fields) {
+  private Dataset(
+      Path folder,
+      Manifest manifest,
+      List<ShardFile> shards,
+      List<Fields> fields,
+      List<Tombstone> tombstones,
+      boolean asBuilt) {
     this.folder = folder;
     this.manifest = manifest;
     this.shards = shards;
     this.fields = fields;
+    this.tombstones = List.copyOf(tombstones);
+    this.asBuilt = asBuilt;
   }
 
   /**
    * Opens a dataset: reads the manifest, the index of every shard and the field files, and compares
-   * them. The sound itself is only hashed by {@link #verify}.
+   * them. The sound itself is only hashed by {@link #verify}. Recordings that are withdrawn by now
+   * keep their numbers and their place in the manifest, and are not read any more.
    *
    * @throws ShardException when a part is missing, damaged, without its rights fields, or does not
    *     belong to the manifest
    */
   public static Dataset open(Path folder) {
+    return open(folder, false);
+  }
+
+  /**
+   * Opens a dataset as it was built, with the sound of withdrawn recordings too. Only for giving
+   * account of models that were trained before: attribution, and tests for memorised music.
+   *
+   * @throws ShardException as {@link #open(Path)}
+   */
+  public static Dataset openAsBuilt(Path folder) {
+    return open(folder, true);
+  }
+
+  private static Dataset open(Path folder, boolean asBuilt) {
     Manifest manifest = Manifest.read(folder);
     var shards = new ArrayList<ShardFile>();
     var fields = new ArrayList<Fields>();
-    var dataset = new Dataset(folder, manifest, shards, fields);
+    List<Tombstone> tombstones = Tombstones.read(folder, manifest);
+    var dataset = new Dataset(folder, manifest, shards, fields, tombstones, asBuilt);
     try {
       for (Manifest.ShardInfo info : manifest.shards()) {
         shards.add(ShardFile.open(folder.resolve(info.file())));
         fields.addAll(readFields(folder.resolve(info.fieldsFile()), info.fieldsSha256()));
       }
       dataset.compare();
+      dataset.markWithdrawn();
       return dataset;
     } catch (RuntimeException e) {
       dataset.close();
@@ -132,11 +166,99 @@ public final class Dataset implements AutoCloseable {
   /**
    * Frames of a recording as planar floats.
    *
-   * @throws ShardException unless {@code 0 <= from} and {@code from + frames} is within it
+   * @throws ShardException unless {@code 0 <= from} and {@code from + frames} is within it, or when
+   *     the recording is withdrawn
    */
   public Pcm read(int recording, long from, int frames) {
+    requireLive(recording);
     Manifest.Included included = manifest.included().get(recording);
     return shards.get(included.shard()).read(included.record(), from, frames);
+  }
+
+  /**
+   * As {@link #read(int, long, int)}, into arrays that the caller uses again.
+   *
+   * @param out one array a channel of the recording, filled from index {@code at}
+   */
+  public void read(int recording, long from, int frames, float[][] out, int at) {
+    requireLive(recording);
+    Manifest.Included included = manifest.included().get(recording);
+    shards.get(included.shard()).read(included.record(), from, frames, out, at);
+  }
+
+  void requireLive(int recording) {
+    if (!asBuilt && withdrawn.get(recording)) {
+      throw new ShardException(
+          "recording %s was withdrawn from dataset %s; leave it out"
+              .formatted(isrc(recording), manifest.id()));
+    }
+  }
+
+  /** The withdrawals since the dataset was built, oldest first. */
+  public List<Tombstone> tombstones() {
+    return tombstones;
+  }
+
+  /** Whether a recording was withdrawn: nothing learns from it any more. */
+  public boolean withdrawn(int recording) {
+    return withdrawn.get(recording);
+  }
+
+  private void markWithdrawn() {
+    var isrcs = new HashSet<String>();
+    tombstones.forEach(tombstone -> isrcs.add(tombstone.isrc()));
+    for (int i = 0; i < size(); i++) {
+      if (isrcs.contains(isrc(i))) {
+        withdrawn.set(i);
+      }
+    }
+  }
+
+  /**
+   * Withdraws a recording from a dataset on disk: it stays in the manifest, and whoever opens the
+   * dataset from now on skips it. Withdrawing it twice changes nothing.
+   *
+   * @param refusal the decision that refuses the dataset's use now
+   * @throws ShardException when the decision allows, is about another use, or the recording is not
+   *     in the dataset
+   */
+  public static Tombstone withdraw(Path folder, Decision refusal) {
+    return Tombstones.add(folder, refusal);
+  }
+
+  /**
+   * Asks the gate again for every recording that is not withdrawn, today and with all that is
+   * recorded by now.
+   *
+   * @return the decisions that refuse, in the dataset's order; each can be given to {@link
+   *     #withdraw}
+   */
+  public List<Decision> fallen(Clearance clearance) {
+    List<Isrc> live =
+        IntStream.range(0, size())
+            .filter(i -> !withdrawn.get(i))
+            .mapToObj(i -> Isrc.of(isrc(i)))
+            .toList();
+    return live.isEmpty()
+        ? List.of()
+        : clearance.decideAll(manifest.use(), live, DecisionContext.today()).stream()
+            .filter(decision -> !decision.allowed())
+            .toList();
+  }
+
+  /** Names of the fields that lie beside the sound, sorted. */
+  public List<String> fieldNames() {
+    return FieldFile.names(folder);
+  }
+
+  /**
+   * Opens a field: values for every recording in the dataset's order.
+   *
+   * @throws ShardException when there is none of this name, it is damaged, or belongs to another
+   *     dataset
+   */
+  public FieldFile field(String name) {
+    return FieldFile.open(this, name);
   }
 
   /** A whole recording. */
@@ -209,6 +331,11 @@ public final class Dataset implements AutoCloseable {
    */
   public void verify() {
     shards.forEach(ShardFile::verify);
+    for (String name : fieldNames()) {
+      try (FieldFile field = field(name)) {
+        field.verify();
+      }
+    }
     for (Manifest.ShardInfo info : manifest.shards()) {
       Path file = folder.resolve(info.file());
       try {

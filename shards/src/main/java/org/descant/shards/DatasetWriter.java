@@ -61,6 +61,18 @@ public final class DatasetWriter {
       List<DatasetSource> sources,
       List<Refusal> refused,
       Clearance clearance) {
+    return write(folder, name, use, sources, refused, clearance, Packing.PCM16);
+  }
+
+  /** As above, with the sound packed in another way; the root is the same. */
+  public static Manifest write(
+      Path folder,
+      String name,
+      Use use,
+      List<DatasetSource> sources,
+      List<Refusal> refused,
+      Clearance clearance,
+      Packing packing) {
     List<DatasetSource> sorted = check(use, sources, refused);
     List<Manifest.Excluded> excluded = refused.stream().map(DatasetWriter::excluded).toList();
     if (Files.isDirectory(folder)) {
@@ -76,7 +88,7 @@ public final class DatasetWriter {
         removeLeftovers(parent, folder);
       }
       Files.createDirectory(aside);
-      Manifest manifest = pack(aside, name, use, sorted, excluded, clearance);
+      Manifest manifest = pack(aside, name, use, sorted, excluded, clearance, packing);
       writeSynced(aside.resolve(Manifest.FILE), manifest.toJson());
       Files.move(aside, folder, StandardCopyOption.ATOMIC_MOVE);
       return manifest;
@@ -149,7 +161,8 @@ public final class DatasetWriter {
       Use use,
       List<DatasetSource> sources,
       List<Manifest.Excluded> excluded,
-      Clearance clearance)
+      Clearance clearance,
+      Packing packing)
       throws IOException {
     var included = new ArrayList<Manifest.Included>();
     var shards = new ArrayList<Manifest.ShardInfo>();
@@ -159,7 +172,7 @@ public final class DatasetWriter {
       Path file = folder.resolve("shard-%05d.dsc".formatted(shard));
       Path fieldsFile = folder.resolve("shard-%05d.fields.jsonl".formatted(shard));
       var fields = new StringBuilder();
-      try (var writer = new ShardFile.Writer(file)) {
+      try (var writer = new ShardFile.Writer(file, packing)) {
         for (int record = 0;
             next < sources.size() && (record == 0 || writer.size() < SHARD_BYTES_MAX);
             record++, next++) {

@@ -186,6 +186,10 @@ public record Manifest(
           "%s is no dataset: it has no %s; make one with 'descant dataset build'"
               .formatted(folder, FILE));
     }
+    return parse(file);
+  }
+
+  static Manifest parse(Path file) {
     try {
       return Json.MAPPER.readValue(Files.readAllBytes(file), Manifest.class);
     } catch (IOException e) {

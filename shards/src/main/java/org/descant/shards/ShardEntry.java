@@ -6,9 +6,11 @@ import java.util.regex.Pattern;
  * One record of a shard, as its footer index holds it.
  *
  * @param offset of its first byte in the file
- * @param length in bytes: {@code frames * channels * 2}
+ * @param length in bytes; of packed PCM {@code frames * channels * 2}
+ * @param packing how the sound lies there
+ * @param frames of sound
  * @param rate frames a second
- * @param channels 1 or 2, interleaved
+ * @param channels 1 or 2
  * @param isrc of the recording, compact
  * @param decisionId the decision that let it in
  * @param rulesHash hash of the agreements and choices that decided
@@ -18,6 +20,8 @@ import java.util.regex.Pattern;
 public record ShardEntry(
     long offset,
     long length,
+    Packing packing,
+    long frames,
     int rate,
     int channels,
     String isrc,
@@ -29,9 +33,7 @@ public record ShardEntry(
   private static final Pattern HEX = Pattern.compile("[0-9a-f]{64}");
 
   public ShardEntry {
-    require(!isrc.isBlank(), "isrc");
-    require(!decisionId.isBlank(), "decisionId");
-    require(HEX.matcher(rulesHash).matches(), "rulesHash");
+    requireRights(isrc, decisionId, rulesHash);
     require(HEX.matcher(pcmHash).matches(), "pcmHash");
     require(HEX.matcher(sha256).matches(), "sha256");
     if (channels < 1 || channels > CHANNELS_MAX || rate < 1) {
@@ -39,22 +41,29 @@ public record ShardEntry(
           "recording %s has %d channels at %d Hz; a shard holds 1 or 2 channels"
               .formatted(isrc, channels, rate));
     }
-    if (offset < 0 || length < 0 || length % (2L * channels) != 0) {
+    boolean whole =
+        switch (packing) {
+          case PCM16 -> length == 2L * channels * frames;
+          case FLAC -> length > 0 || frames == 0;
+        };
+    if (offset < 0 || length < 0 || frames < 0 || !whole) {
       throw new ShardException(
-          "recording %s lies at %d with %d bytes, which is no whole number of frames"
-              .formatted(isrc, offset, length));
+          "recording %s lies at %d with %d bytes, which are not %d frames"
+              .formatted(isrc, offset, length, frames));
     }
   }
 
-  private static void require(boolean holds, String field) {
+  /** Throws unless a record names its recording, the decision and the rules that let it in. */
+  static void requireRights(String isrc, String decisionId, String rulesHash) {
+    require(!isrc.isBlank(), "isrc");
+    require(!decisionId.isBlank(), "decisionId");
+    require(HEX.matcher(rulesHash).matches(), "rulesHash");
+  }
+
+  static void require(boolean holds, String field) {
     if (!holds) {
       throw new ShardException(
           "a record lacks its rights field '%s'; build the dataset again".formatted(field));
     }
-  }
-
-  /** Number of frames. */
-  public long frames() {
-    return length / (2L * channels);
   }
 }

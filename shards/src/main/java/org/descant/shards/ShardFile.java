@@ -1,74 +1,43 @@
 package org.descant.shards;
 
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.descant.audio.AudioException;
+import org.descant.audio.FlacStream;
 import org.descant.audio.Pcm;
+import org.descant.audio.Pcm16;
 import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A shard: sound as interleaved signed 16-bit little-endian, then the index.
+ * A shard: an {@link IndexedFile} whose records are sound, packed as its entry says, and whose
+ * footer is {@code {"version":2,"records":[{offset,length,packing,frames,rate,channels,isrc,
+ * decisionId,rulesHash,pcmHash,sha256},…]}}. In version 1 all records are packed PCM and have
+ * neither packing nor frames.
  *
- * <pre>
- * header    8  magic "DSCSHARD"
- *           4  version, 1
- *           4  zero
- * records      each at a multiple of 64 bytes, zero between
- * footer    JSON {"version":1,"records":[{offset,length,rate,channels,isrc,decisionId,rulesHash,
- *           pcmHash,sha256},…]} in UTF-8
- * trailer   8  footer offset
- *           8  footer length
- *          32  SHA-256 of the footer
- *           8  magic "DSCINDEX"
- * </pre>
- *
- * All integers little-endian. A shard is opened by its trailer, and only if every record carries
- * its rights fields. Reading maps the file; a reader is safe for use by many threads until it is
- * closed.
+ * <p>A shard is opened only if every record carries its rights fields. A reader is safe for use by
+ * many threads until it is closed.
  */
 final class ShardFile implements AutoCloseable {
-  static final int VERSION = 1;
-
-  /** An index larger than this is damage, not data: it would be a million records. */
-  private static final long FOOTER_BYTES_MAX = 512L << 20;
-
-  private static final byte[] MAGIC = "DSCSHARD".getBytes(StandardCharsets.US_ASCII);
-  private static final byte[] INDEX_MAGIC = "DSCINDEX".getBytes(StandardCharsets.US_ASCII);
-  private static final int HEADER_BYTES = 16;
-  private static final int TRAILER_BYTES = 8 + 8 + 32 + 8;
-  private static final int ALIGNMENT_BYTES = 64;
-  private static final ValueLayout.OfInt INT_LE =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort SHORT_LE =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfLong LONG_LE =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
-  /** Frames copied out of the mapping at a time: 16 KiB of stereo stay in the first cache. */
-  private static final int BLOCK_FRAMES = 4096;
-
-  private static final float SCALE = 1f / 32768;
+  static final int VERSION = 2;
 
   private final Path path;
-  private final Arena arena;
-  private final MemorySegment bytes;
+  private final IndexedFile file;
   private final List<ShardEntry> entries;
+  private final AtomicReferenceArray<FlacStream> streams;
 
-  private ShardFile(Path path, Arena arena, MemorySegment bytes, List<ShardEntry> entries) {
+  private ShardFile(Path path, IndexedFile file, List<ShardEntry> entries) {
     this.path = path;
-    this.arena = arena;
-    this.bytes = bytes;
+    this.file = file;
     this.entries = entries;
+    this.streams = new AtomicReferenceArray<>(entries.size());
   }
 
   /**
@@ -77,54 +46,27 @@ final class ShardFile implements AutoCloseable {
    * @throws ShardException when it is no shard, is cut short, damaged, or lacks rights fields
    */
   static ShardFile open(Path path) {
-    Arena arena = Arena.ofShared();
-    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-      MemorySegment bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
-      return new ShardFile(path, arena, bytes, readIndex(path, bytes));
-    } catch (IOException e) {
-      arena.close();
-      throw new ShardException("cannot read shard " + path + ": " + e.getMessage(), e);
+    IndexedFile file = IndexedFile.open(path, IndexedFile.Kind.SHARD, VERSION);
+    try {
+      return new ShardFile(path, file, readIndex(path, file));
     } catch (RuntimeException e) {
-      arena.close();
+      file.close();
       throw e;
     }
   }
 
-  private static List<ShardEntry> readIndex(Path path, MemorySegment bytes) {
-    long size = bytes.byteSize();
-    if (size < HEADER_BYTES + TRAILER_BYTES
-        || !holds(bytes, 0, MAGIC)
-        || !holds(bytes, size - INDEX_MAGIC.length, INDEX_MAGIC)) {
-      throw new ShardException(path + " is not a whole shard; build the dataset again");
-    }
-    int version = bytes.get(INT_LE, MAGIC.length);
-    if (version != VERSION) {
-      throw new ShardException(
-          "shard %s has version %d; this build reads version %d".formatted(path, version, VERSION));
-    }
-    long trailer = size - TRAILER_BYTES;
-    long offset = bytes.get(LONG_LE, trailer);
-    long length = bytes.get(LONG_LE, trailer + 8);
-    if (offset < HEADER_BYTES
-        || length < 0
-        || length > FOOTER_BYTES_MAX
-        || offset > trailer
-        || offset + length != trailer) {
-      throw new ShardException("shard " + path + " is damaged: its index lies outside the file");
-    }
-    byte[] footer = bytes.asSlice(offset, length).toArray(ValueLayout.JAVA_BYTE);
-    byte[] expected = bytes.asSlice(trailer + 16, 32).toArray(ValueLayout.JAVA_BYTE);
-    if (!MessageDigest.isEqual(Hashes.sha256(footer), expected)) {
-      throw new ShardException("shard " + path + " is damaged: its index has another checksum");
-    }
+  private static List<ShardEntry> readIndex(Path path, IndexedFile file) {
     Index index;
     try {
-      index = Json.MAPPER.readValue(footer, Index.class);
+      index =
+          file.version() == 1
+              ? Json.MAPPER.treeToValue(upgraded(Json.MAPPER.readTree(file.footer())), Index.class)
+              : Json.MAPPER.readValue(file.footer(), Index.class);
     } catch (JacksonException e) {
       throw new ShardException("shard %s cannot be read: %s".formatted(path, Json.problem(e)), e);
     }
     for (ShardEntry entry : index.records()) {
-      if (entry.offset() < HEADER_BYTES || entry.length() > offset - entry.offset()) {
+      if (!file.holds(entry.offset(), entry.length())) {
         throw new ShardException(
             "shard %s is damaged: recording %s lies outside the file"
                 .formatted(path, entry.isrc()));
@@ -133,14 +75,22 @@ final class ShardFile implements AutoCloseable {
     return index.records();
   }
 
+  /** An index of version 1 with what version 2 says of its records. */
+  private static JsonNode upgraded(JsonNode index) {
+    for (JsonNode node : index.path("records")) {
+      if (node instanceof ObjectNode record) {
+        long frameBytes = 2 * Math.max(1, record.path("channels").asLong(1));
+        record.put("packing", Packing.PCM16.name());
+        record.put("frames", record.path("length").asLong(0) / frameBytes);
+      }
+    }
+    return index;
+  }
+
   record Index(int version, List<ShardEntry> records) {
     Index {
       records = List.copyOf(records);
     }
-  }
-
-  private static boolean holds(MemorySegment bytes, long at, byte[] magic) {
-    return bytes.asSlice(at, magic.length).mismatch(MemorySegment.ofArray(magic)) < 0;
   }
 
   List<ShardEntry> entries() {
@@ -150,53 +100,71 @@ final class ShardFile implements AutoCloseable {
   /**
    * Frames of a record as planar floats, ±1 full scale.
    *
+   * @param out one array a channel, filled from index {@code at}
    * @throws ShardException unless {@code 0 <= from} and {@code from + frames} is within the record
    */
-  Pcm read(int record, long from, int frames) {
+  void read(int record, long from, int frames, float[][] out, int at) {
     ShardEntry entry = entries.get(record);
     if (from < 0 || frames < 0 || from > entry.frames() - frames) {
       throw new ShardException(
           "recording %s has %d frames; %d frames from %d are not in it"
               .formatted(entry.isrc(), entry.frames(), frames, from));
     }
-    float[][] planar = new float[entry.channels()][frames];
-    long at = entry.offset() + from * 2L * entry.channels();
-    if (entry.channels() == 1) {
-      mono(at, planar[0]);
-    } else {
-      stereo(at, planar[0], planar[1]);
+    if (out.length != entry.channels()) {
+      throw new ShardException(
+          "recording %s has %d channels, %d arrays were given"
+              .formatted(entry.isrc(), entry.channels(), out.length));
     }
+    switch (entry.packing()) {
+      case PCM16 ->
+          Pcm16.unpack(
+              file.bytes(), entry.offset() + from * 2L * entry.channels(), frames, out, at);
+      case FLAC -> {
+        if (frames > 0) {
+          try {
+            stream(record).read(from, frames, out, at);
+          } catch (AudioException e) {
+            throw new ShardException("shard %s is damaged: %s".formatted(path, e.getMessage()), e);
+          }
+        }
+      }
+    }
+  }
+
+  /** As above, into new arrays. */
+  Pcm read(int record, long from, int frames) {
+    ShardEntry entry = entries.get(record);
+    float[][] planar = new float[entry.channels()][Math.max(0, frames)];
+    read(record, from, frames, planar, 0);
     return new Pcm(planar, entry.rate());
   }
 
-  private void mono(long offset, float[] out) {
-    short[] block = new short[Math.min(BLOCK_FRAMES, out.length)];
-    for (int done = 0; done < out.length; done += block.length) {
-      int n = Math.min(block.length, out.length - done);
-      MemorySegment.copy(bytes, SHORT_LE, offset + 2L * done, block, 0, n);
-      for (int i = 0; i < n; i++) {
-        out[done + i] = block[i] * SCALE;
-      }
+  /** The head of a FLAC record is read when it is first asked for; two threads may both do it. */
+  private FlacStream stream(int record) {
+    FlacStream known = streams.get(record);
+    if (known != null) {
+      return known;
     }
-  }
-
-  /** A frame of two samples is read as one int, which splits with two shifts. */
-  private void stereo(long offset, float[] left, float[] right) {
-    int[] block = new int[Math.min(BLOCK_FRAMES, left.length)];
-    for (int done = 0; done < left.length; done += block.length) {
-      int n = Math.min(block.length, left.length - done);
-      MemorySegment.copy(bytes, INT_LE, offset + 4L * done, block, 0, n);
-      for (int i = 0; i < n; i++) {
-        left[done + i] = (block[i] << 16 >> 16) * SCALE;
-        right[done + i] = (block[i] >> 16) * SCALE;
-      }
+    ShardEntry entry = entries.get(record);
+    FlacStream stream =
+        FlacStream.of(
+            file.bytes().asSlice(entry.offset(), entry.length()), "recording " + entry.isrc());
+    if (stream.frames() != entry.frames()
+        || stream.channels() != entry.channels()
+        || stream.sampleRate() != entry.rate()) {
+      throw new ShardException(
+          "shard %s is damaged: the stream of recording %s is not what the index says"
+              .formatted(path, entry.isrc()));
     }
+    streams.set(record, stream);
+    return stream;
   }
 
   /** Compares every record's bytes with its hash. */
   void verify() {
     for (ShardEntry entry : entries) {
-      byte[] record = bytes.asSlice(entry.offset(), entry.length()).toArray(ValueLayout.JAVA_BYTE);
+      byte[] record =
+          file.bytes().asSlice(entry.offset(), entry.length()).toArray(ValueLayout.JAVA_BYTE);
       if (!Hashes.hex(Hashes.sha256(record)).equals(entry.sha256())) {
         throw new ShardException(
             "shard %s is damaged: recording %s has another hash; build the dataset again"
@@ -207,37 +175,34 @@ final class ShardFile implements AutoCloseable {
 
   @Override
   public void close() {
-    arena.close();
+    file.close();
   }
 
   /** Writes one shard front to back. */
   static final class Writer implements AutoCloseable {
-    private final Path path;
-    private final FileChannel channel;
+    private final IndexedFile.Writer file;
+    private final Packing packing;
     private final List<ShardEntry> entries = new ArrayList<>();
 
-    Writer(Path path) throws IOException {
-      this.path = path;
-      channel = FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-      write(
-          ByteBuffer.allocate(HEADER_BYTES)
-              .order(ByteOrder.LITTLE_ENDIAN)
-              .put(MAGIC)
-              .putInt(VERSION)
-              .putInt(0)
-              .flip());
+    Writer(Path path, Packing packing) throws IOException {
+      this.packing = packing;
+      this.file = new IndexedFile.Writer(path, IndexedFile.Kind.SHARD, VERSION);
     }
 
     /** Appends one recording; the sound is rounded to 16 bits and clipped at full scale. */
     ShardEntry add(Pcm pcm, String isrc, String decisionId, String rulesHash, String pcmHash)
         throws IOException {
-      long padding = Math.floorMod(-channel.position(), (long) ALIGNMENT_BYTES);
-      write(ByteBuffer.allocate((int) padding));
-      byte[] packed = pack(pcm);
+      byte[] packed =
+          switch (packing) {
+            case PCM16 -> pack(pcm);
+            case FLAC -> pcm.frames() == 0 ? new byte[0] : FlacStream.encode(pcm);
+          };
       var entry =
           new ShardEntry(
-              channel.position(),
+              file.add(ByteBuffer.wrap(packed)),
               packed.length,
+              packing,
+              pcm.frames(),
               pcm.sampleRate(),
               pcm.channelCount(),
               isrc,
@@ -245,35 +210,17 @@ final class ShardFile implements AutoCloseable {
               rulesHash,
               pcmHash,
               Hashes.hex(Hashes.sha256(packed)));
-      write(ByteBuffer.wrap(packed));
       entries.add(entry);
       return entry;
     }
 
     long size() throws IOException {
-      return channel.position();
+      return file.size();
     }
 
     /** Writes index and trailer and forces all to disk. */
     void finish() throws IOException {
-      byte[] footer = Json.MAPPER.writeValueAsBytes(new Index(VERSION, entries));
-      long offset = channel.position();
-      write(ByteBuffer.wrap(footer));
-      write(
-          ByteBuffer.allocate(TRAILER_BYTES)
-              .order(ByteOrder.LITTLE_ENDIAN)
-              .putLong(offset)
-              .putLong(footer.length)
-              .put(Hashes.sha256(footer))
-              .put(INDEX_MAGIC)
-              .flip());
-      channel.force(true);
-    }
-
-    private void write(ByteBuffer buffer) throws IOException {
-      while (buffer.hasRemaining()) {
-        channel.write(buffer);
-      }
+      file.finish(Json.MAPPER.writeValueAsBytes(new Index(VERSION, entries)));
     }
 
     static byte[] pack(Pcm pcm) {
@@ -291,12 +238,7 @@ final class ShardFile implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-      channel.close();
-    }
-
-    @Override
-    public String toString() {
-      return path.toString();
+      file.close();
     }
   }
 }

@@ -4,14 +4,20 @@
  * <pre>
  * dataset/
  *   manifest.json             what is in it, what was left out and why, the root that names it
- *   shard-00000.dsc           packed PCM16 and a footer index with the rights of each record
+ *   shard-00000.dsc           sound as PCM16 or FLAC, and a footer index with each record's rights
  *   shard-00000.fields.jsonl  annotations, artist, tags and text, one line a record
+ *   fields/NAME.dsf           codec tokens, features, captions: a value for every recording
+ *   tombstones.jsonl          recordings that were withdrawn since, a chain that only grows
  * </pre>
+ *
+ * <p>{@link org.descant.shards.Loader} reads shuffled clips: {@link org.descant.shards.SampleOrder}
+ * is the order, {@link org.descant.shards.LiveOrder} leaves out what is withdrawn, {@link
+ * org.descant.shards.LoaderState} is all that a checkpoint keeps.
  *
  * <p>What always holds: only a {@link org.descant.rights.ClearedRecording} gets in, and only with
  * the very sound it was cleared for; a dataset's root is a pure function of content, the same in
  * every home; a dataset folder appears whole, by rename, or not at all; the order of samples is a
- * pure function of (seed, epoch, index).
+ * pure function of (seed, epoch, index); a withdrawal changes nothing but what it takes out.
  *
  * <p>What it refuses: a shard without its rights fields, a damaged footer, a manifest whose root
  * does not follow from its lines, the same sound twice.

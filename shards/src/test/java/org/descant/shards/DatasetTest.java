@@ -22,21 +22,16 @@ import org.descant.audio.MusicalKey;
 import org.descant.audio.Pcm;
 import org.descant.audio.Section;
 import org.descant.database.Database;
-import org.descant.rights.Agreement;
 import org.descant.rights.Choice;
 import org.descant.rights.ClearedRecording;
 import org.descant.rights.ConsentWithdrawnException;
-import org.descant.rights.Contributor;
 import org.descant.rights.Decision;
 import org.descant.rights.DecisionContext;
 import org.descant.rights.Isrc;
-import org.descant.rights.Party;
 import org.descant.rights.Recording;
 import org.descant.rights.Rights;
 import org.descant.rights.Scope;
-import org.descant.rights.Share;
 import org.descant.rights.Use;
-import org.descant.rights.Work;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -49,11 +44,13 @@ class DatasetTest {
   @TempDir Path home;
   private Database database;
   private Rights rights;
+  private TestCatalog catalog;
 
   @BeforeEach
   void openRights() {
     database = Database.temporary();
     rights = Rights.open(database);
+    catalog = new TestCatalog(rights);
   }
 
   @AfterEach
@@ -62,53 +59,19 @@ class DatasetTest {
   }
 
   private static Isrc isrc(int number) {
-    return Isrc.of("QZ-ABC-26-%05d".formatted(number));
+    return TestCatalog.isrc(number);
   }
 
-  /** Registers a recording of one party's own work; with a licence to train, or none. */
   private Recording register(int number, Pcm pcm, boolean licensed) {
-    String party = "party-" + number % 5;
-    rights.register(new Party(party, "Artist " + number % 5, true, null));
-    rights.register(
-        new Work(
-            "work-" + number,
-            "Song " + number,
-            List.of(new Contributor(party, "Composer")),
-            List.of(Share.publishing(party, Share.WHOLE))));
-    var recording =
-        new Recording(
-            isrc(number),
-            "Song " + number,
-            "Artist " + number % 5,
-            pcm.seconds(),
-            pcm.hash(),
-            List.of("work-" + number),
-            List.of(new Contributor(party, "MainArtist")),
-            List.of(Share.master(party, Share.WHOLE)),
-            null);
-    rights.register(recording);
-    if (licensed) {
-      for (Scope scope : List.of(Scope.of(isrc(number)), Scope.ofWork("work-" + number))) {
-        rights.record(
-            Agreement.licence(
-                "licence-" + number + "-" + scope,
-                party,
-                java.util.EnumSet.of(Use.TRAIN, Use.STYLE),
-                scope,
-                LocalDate.of(2026, 1, 1),
-                null));
-      }
-    }
-    return recording;
+    return catalog.register(number, pcm, licensed);
   }
 
   private ClearedRecording cleared(int number) {
-    return rights.clearance().clear(Use.TRAIN, isrc(number), CONTEXT).orElseThrow();
+    return catalog.cleared(number);
   }
 
   private DatasetSource source(int number, Pcm pcm) {
-    return new DatasetSource(
-        cleared(number), pcm, null, "Artist " + number % 5, List.of("folk"), "a song");
+    return catalog.source(number, pcm);
   }
 
   private Manifest write(String name, List<DatasetSource> sources, List<Refusal> refused) {

@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A file could not be kept or given back; the message is one sentence for the person at the door.
  */
-public final class StorageException extends RuntimeException {
+public sealed class StorageException extends RuntimeException permits MissingObjectException {
   private static final long serialVersionUID = 1L;
 
   public StorageException(String message) {

@@ -399,8 +399,7 @@ public final class ParameterStore implements AutoCloseable {
       throw new TensorException("The gradient norm limit must be positive, was " + max + ".");
     }
     try (NoGrad noGrad = NoGrad.open();
-        Scope scope = Scope.open();
-        Profiler.Range range = Profiler.range("clip")) {
+        Scope scope = Scope.open()) {
       double norm = gradients().norm().item();
       clipGradients(norm, max);
       return norm;
@@ -409,9 +408,10 @@ public final class ParameterStore implements AutoCloseable {
 
   /** The same with a norm that the caller has read already: no host synchronisation. */
   public void clipGradients(double norm, double max) {
-    if (norm > max && Double.isFinite(norm)) {
-      try (NoGrad noGrad = NoGrad.open();
-          Scope scope = Scope.open()) {
+    try (Profiler.Range range = Profiler.range("clip");
+        NoGrad noGrad = NoGrad.open();
+        Scope scope = Scope.open()) {
+      if (norm > max && Double.isFinite(norm)) {
         gradients().mulInPlace(Tensor.scalar(max / norm));
       }
     }

@@ -68,10 +68,11 @@ record Setting(
       Path path,
       double matmulPeak,
       Listeners listeners) {
-    List<Integer> heldOut = dataset.heldOut(recipe.heldOut());
+    List<Integer> heldOut =
+        dataset.heldOut(recipe.heldOut()).stream().filter(i -> !dataset.withdrawn(i)).toList();
     var trained = new ArrayList<Integer>();
     for (int i = 0; i < dataset.size(); i++) {
-      if (!heldOut.contains(i)) {
+      if (!heldOut.contains(i) && !dataset.withdrawn(i)) {
         trained.add(i);
       }
     }

@@ -1,0 +1,236 @@
+package org.descant.shards;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import tools.jackson.core.JacksonException;
+
+/**
+ * One field of a dataset, mapped: values for every recording in the dataset's order, such as codec
+ * tokens, features or captions. It is {@code fields/NAME.dsf} in the dataset's folder, an {@link
+ * IndexedFile} whose footer is {@code {"version":1,"root","field":{name,type,shape,rowsPerSecond},
+ * "records":[{offset,length,isrc,decisionId,rulesHash,sha256},…]}}.
+ *
+ * <p>What was made of a recording has the rights of the recording: a field whose records do not
+ * name the dataset's own decisions is refused, and a withdrawn recording's values are not given.
+ * Safe for many threads until {@link #close}; it must be closed before its dataset is.
+ */
+public final class FieldFile implements AutoCloseable {
+  static final int VERSION = 1;
+  private static final String FOLDER = "fields";
+  private static final String SUFFIX = ".dsf";
+  private static final ValueLayout.OfShort SHORT_LE =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt INT_LE =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfLong LONG_LE =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfFloat FLOAT_LE =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private final Path path;
+  private final Dataset dataset;
+  private final IndexedFile file;
+  private final FieldSpec spec;
+  private final List<Entry> entries;
+
+  private FieldFile(Path path, Dataset dataset, IndexedFile file, Index index) {
+    this.path = path;
+    this.dataset = dataset;
+    this.file = file;
+    this.spec = index.field();
+    this.entries = index.records();
+  }
+
+  /** Where a recording's values lie, and by which decision. */
+  record Entry(
+      long offset, long length, String isrc, String decisionId, String rulesHash, String sha256) {
+    Entry {
+      ShardEntry.requireRights(isrc, decisionId, rulesHash);
+      ShardEntry.require(sha256.length() == 64, "sha256");
+    }
+  }
+
+  record Index(int version, String root, FieldSpec field, List<Entry> records) {
+    Index {
+      records = List.copyOf(records);
+    }
+  }
+
+  static Path pathOf(Path dataset, String name) {
+    return dataset.resolve(FOLDER).resolve(name + SUFFIX);
+  }
+
+  static List<String> names(Path dataset) {
+    Path folder = dataset.resolve(FOLDER);
+    if (!Files.isDirectory(folder)) {
+      return List.of();
+    }
+    try (Stream<Path> files = Files.list(folder)) {
+      return files
+          .map(file -> file.getFileName().toString())
+          .filter(name -> name.endsWith(SUFFIX) && !name.startsWith("."))
+          .map(name -> name.substring(0, name.length() - SUFFIX.length()))
+          .sorted()
+          .toList();
+    } catch (IOException e) {
+      throw new ShardException("cannot list " + folder + ": " + e.getMessage(), e);
+    }
+  }
+
+  static FieldFile open(Dataset dataset, String name) {
+    Path path = pathOf(dataset.folder(), name);
+    if (!Files.isRegularFile(path)) {
+      throw new ShardException(
+          "dataset %s has no field '%s'; it has %s"
+              .formatted(dataset.manifest().id(), name, dataset.fieldNames()));
+    }
+    IndexedFile file = IndexedFile.open(path, IndexedFile.Kind.FIELD, VERSION);
+    boolean opened = false;
+    try {
+      Index index = Json.MAPPER.readValue(file.footer(), Index.class);
+      compare(path, dataset, file, index);
+      opened = true;
+      return new FieldFile(path, dataset, file, index);
+    } catch (JacksonException e) {
+      throw new ShardException(
+          "field file %s cannot be read: %s".formatted(path, Json.problem(e)), e);
+    } finally {
+      if (!opened) {
+        file.close();
+      }
+    }
+  }
+
+  private static void compare(Path path, Dataset dataset, IndexedFile file, Index index) {
+    boolean same =
+        index.root().equals(dataset.manifest().root()) && index.records().size() == dataset.size();
+    for (int i = 0; same && i < dataset.size(); i++) {
+      Entry entry = index.records().get(i);
+      ShardEntry sound = dataset.entry(i);
+      same =
+          entry.isrc().equals(sound.isrc())
+              && entry.decisionId().equals(sound.decisionId())
+              && entry.rulesHash().equals(sound.rulesHash());
+    }
+    if (!same) {
+      throw new ShardException(
+          "field file %s belongs to another dataset than %s; make the field again"
+              .formatted(path, dataset.manifest().id()));
+    }
+    for (Entry entry : index.records()) {
+      if (!file.holds(entry.offset(), entry.length())
+          || entry.length() % index.field().rowBytes() != 0) {
+        throw new ShardException(
+            "field file %s is damaged: the values of recording %s are no whole rows in it"
+                .formatted(path, entry.isrc()));
+      }
+    }
+  }
+
+  public FieldSpec spec() {
+    return spec;
+  }
+
+  /** Rows of a recording. */
+  public long rows(int recording) {
+    return entries.get(recording).length() / spec.rowBytes();
+  }
+
+  /**
+   * Rows of a recording as they lie in the file, little-endian: no copy is made.
+   *
+   * @throws ShardException when the rows are not there, or the recording is withdrawn
+   */
+  public MemorySegment bytes(int recording, long fromRow, long rows) {
+    dataset.requireLive(recording);
+    Entry entry = entries.get(recording);
+    if (fromRow < 0 || rows < 0 || fromRow > rows(recording) - rows) {
+      throw new ShardException(
+          "recording %s has %d rows of field '%s'; %d rows from %d are not in it"
+              .formatted(entry.isrc(), rows(recording), spec.name(), rows, fromRow));
+    }
+    return file.bytes().asSlice(entry.offset() + fromRow * spec.rowBytes(), rows * spec.rowBytes());
+  }
+
+  /** Rows of whole numbers (U8, I16, I32), row by row. */
+  public int[] ints(int recording, long fromRow, int rows) {
+    MemorySegment bytes = bytes(recording, fromRow, rows);
+    int[] values = new int[Math.multiplyExact(rows, spec.rowValues())];
+    switch (spec.type()) {
+      case U8 -> {
+        for (int i = 0; i < values.length; i++) {
+          values[i] = Byte.toUnsignedInt(bytes.get(ValueLayout.JAVA_BYTE, i));
+        }
+      }
+      case I16 -> {
+        for (int i = 0; i < values.length; i++) {
+          values[i] = bytes.get(SHORT_LE, 2L * i);
+        }
+      }
+      case I32 -> MemorySegment.copy(bytes, INT_LE, 0, values, 0, values.length);
+      default -> throw wrongType("int");
+    }
+    return values;
+  }
+
+  /** Rows of I64, row by row. */
+  public long[] longs(int recording, long fromRow, int rows) {
+    MemorySegment bytes = bytes(recording, fromRow, rows);
+    if (spec.type() != FieldType.I64) {
+      throw wrongType("long");
+    }
+    long[] values = new long[Math.multiplyExact(rows, spec.rowValues())];
+    MemorySegment.copy(bytes, LONG_LE, 0, values, 0, values.length);
+    return values;
+  }
+
+  /** Rows of F32, row by row. */
+  public float[] floats(int recording, long fromRow, int rows) {
+    MemorySegment bytes = bytes(recording, fromRow, rows);
+    if (spec.type() != FieldType.F32) {
+      throw wrongType("float");
+    }
+    float[] values = new float[Math.multiplyExact(rows, spec.rowValues())];
+    MemorySegment.copy(bytes, FLOAT_LE, 0, values, 0, values.length);
+    return values;
+  }
+
+  /** The text of a recording. */
+  public String text(int recording) {
+    MemorySegment bytes = bytes(recording, 0, rows(recording));
+    if (spec.type() != FieldType.TEXT) {
+      throw wrongType("text");
+    }
+    return new String(bytes.toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8);
+  }
+
+  private ShardException wrongType(String asked) {
+    return new ShardException(
+        "field '%s' is %s, not %s".formatted(spec.name(), spec.type(), asked));
+  }
+
+  /** Compares every recording's values with their hash. */
+  public void verify() {
+    for (Entry entry : entries) {
+      byte[] values =
+          file.bytes().asSlice(entry.offset(), entry.length()).toArray(ValueLayout.JAVA_BYTE);
+      if (!Hashes.hex(Hashes.sha256(values)).equals(entry.sha256())) {
+        throw new ShardException(
+            "field file %s is damaged: recording %s has another hash; make the field again"
+                .formatted(path, entry.isrc()));
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    file.close();
+  }
+}
