@@ -114,6 +114,8 @@ public record EvaluationReport(
   private static void add(SortedMap<String, Double> figures, String name, CodecEvaluation.Row row) {
     figures.put(name + ".kilobitsPerSecond", row.kilobitsPerSecond());
     figures.put(name + ".melDistance", row.melDistanceDb());
+    figures.put(name + ".stftDistance", row.stftDistance());
+    figures.put(name + ".siSdr", row.siSdrDb());
   }
 
   private static void add(

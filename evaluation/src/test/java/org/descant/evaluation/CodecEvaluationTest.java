@@ -30,9 +30,14 @@ class CodecEvaluationTest {
           .isGreaterThan(result.opus().getLast().melDistanceDb());
       assertThat(result.opus().getFirst().kilobitsPerSecond())
           .isLessThan(result.opus().getLast().kilobitsPerSecond());
+      assertThat(result.opus().getFirst().stftDistance())
+          .isGreaterThan(result.opus().getLast().stftDistance());
+      assertThat(result.opus().getFirst().siSdrDb()).isLessThan(result.opus().getLast().siSdrDb());
+      assertThat(result.full().stftDistance()).isPositive();
       assertThat(result.nearestOpus()).isEqualTo(result.opus().getFirst());
       assertThat(result.full().each()).hasSize(2);
       assertThat(result.encodeTimesRealTime()).isPositive();
+      assertThat(result.decodeTimesRealTime()).isPositive();
       assertThat(lines).hasSize(3);
       assertThat(scratch).isEmptyDirectory();
     }

@@ -11,7 +11,7 @@ package org.descant.models;
  * @param codebooks residual codebooks
  * @param codebookSize entries per codebook
  * @param stereoBands bands of the parametric side signal; 0 makes the codec mono
- * @param griffinLimRounds rounds after PGHI when decoding
+ * @param griffinLimRounds rounds of phase recovery when decoding
  */
 public record CodecConfig(
     int width,
@@ -25,10 +25,10 @@ public record CodecConfig(
     int griffinLimRounds) {
 
   /** About 4.9 million parameters; 4 codebooks of 1024: 1.72 kb/s. */
-  public static final CodecConfig DEMO = new CodecConfig(256, 4, 5, 3, 32, 4, 1024, 12, 16);
+  public static final CodecConfig DEMO = new CodecConfig(256, 4, 5, 3, 32, 4, 1024, 12, 5);
 
   /** About 1 million parameters, for runs of a minute. */
-  public static final CodecConfig TINY = new CodecConfig(128, 2, 3, 3, 32, 4, 1024, 12, 16);
+  public static final CodecConfig TINY = new CodecConfig(128, 2, 3, 3, 32, 4, 1024, 12, 5);
 
   public CodecConfig {
     require(width >= 8 && width <= 4096, "width", width);

@@ -24,8 +24,14 @@ final class CodecFeatures {
   /** Magnitude of a full-scale sine: half the sum of the window. */
   static final float FULL_SCALE = FFT / 4f;
 
-  /** Magnitudes down to here are silence when decoding: the floor and half a decibel. */
-  static final float SILENCE = (float) (FULL_SCALE * StrictMath.pow(10, (FLOOR_DB + 0.5) / 20));
+  private static final double LN_PER_DB = StrictMath.log(10) / 20;
+
+  /** Log magnitudes down to here are silence when decoding: the floor and half a decibel. */
+  static final float LN_SILENCE =
+      (float) ((FLOOR_DB + 0.5) * LN_PER_DB + StrictMath.log(FULL_SCALE));
+
+  /** What a decoder's louder numbers are taken for. */
+  private static final float TOP_DB = 20;
 
   private static final int CHUNK = 64; // latent frames transformed at a time
 
@@ -108,9 +114,13 @@ final class CodecFeatures {
 
   private static final float FULL_SCALE_DB = (float) (20 * StrictMath.log10(FULL_SCALE));
 
-  /** Linear magnitude of a network's number. */
-  static float magnitude(float scaled) {
-    float db = Math.clamp(scaled * SCALE_DB + CENTRE_DB, FLOOR_DB, 20f);
-    return FULL_SCALE * (float) Math.exp(db * (Math.log(10) / 20));
+  /** Turns a network's numbers into natural log magnitudes, in place. */
+  static void toLogMagnitudes(float[] scaled) {
+    float scale = (float) (SCALE_DB * LN_PER_DB);
+    float centre = (float) (CENTRE_DB * LN_PER_DB + StrictMath.log(FULL_SCALE));
+    float top = (float) (TOP_DB * LN_PER_DB + StrictMath.log(FULL_SCALE));
+    for (int i = 0; i < scaled.length; i++) {
+      scaled[i] = Math.min(top, Math.max(LN_SILENCE, scaled[i] * scale + centre));
+    }
   }
 }

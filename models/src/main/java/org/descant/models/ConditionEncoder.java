@@ -24,7 +24,8 @@ final class ConditionEncoder {
   private static final int KEY_MODES = 3;
   private static final double EPSILON = 1e-6;
 
-  private final TokenLmConfig config;
+  private final int width;
+  private final int styleSize;
   private final Parameter unknown;
   private final Parameter rhythm;
   private final Parameter chordRoot;
@@ -42,8 +43,18 @@ final class ConditionEncoder {
   private final Parameter mixOut;
 
   ConditionEncoder(TokenLmConfig config, ParameterStore store) {
-    this.config = config;
-    int width = config.width();
+    this(config.width(), config.styleSize(), store);
+  }
+
+  /**
+   * Declares its tables in a model's store.
+   *
+   * @param width numbers in a condition vector
+   * @param styleSize numbers in a style embedding
+   */
+  ConditionEncoder(int width, int styleSize, ParameterStore store) {
+    this.width = width;
+    this.styleSize = styleSize;
     Initializer small = Initializer.normal(0.1);
     unknown = store.declareUndecayed("conditions.unknown", small, GROUPS.length, width);
     rhythm = store.declare("conditions.rhythm", Initializer.normal(0.1), width, RHYTHM);
@@ -59,18 +70,14 @@ final class ConditionEncoder {
     text = table(store, "text", GlobalConditions.TEXT_BUCKETS);
     style =
         store.declare(
-            "conditions.style",
-            Initializer.normal(0.3 / Math.sqrt(config.styleSize())),
-            width,
-            config.styleSize());
+            "conditions.style", Initializer.normal(0.3 / Math.sqrt(styleSize)), width, styleSize);
     mixIn =
         store.declare("conditions.mixIn", Initializer.normal(1 / Math.sqrt(width)), width, width);
     mixOut = store.declare("conditions.mixOut", Initializer.zeros(), width, width);
   }
 
   private Parameter table(ParameterStore store, String name, int rows) {
-    return store.declareUndecayed(
-        "conditions." + name, Initializer.normal(0.1), rows, config.width());
+    return store.declareUndecayed("conditions." + name, Initializer.normal(0.1), rows, width);
   }
 
   /**
@@ -128,7 +135,7 @@ final class ConditionEncoder {
     long[] mode = new long[count];
     float[] tagRows = new float[count * GlobalConditions.TAG_BUCKETS];
     float[] textRows = new float[count * GlobalConditions.TEXT_BUCKETS];
-    float[] styleRows = new float[count * config.styleSize()];
+    float[] styleRows = new float[count * styleSize];
     float[] shown = new float[count * GROUPS.length];
     for (int row = 0; row < count; row++) {
       FrameConditions of = rows.get(row).frames();
@@ -158,11 +165,11 @@ final class ConditionEncoder {
       spread(textBuckets, textRows, row * GlobalConditions.TEXT_BUCKETS);
       float[] reference = global.style();
       if (reference != null) {
-        if (reference.length != config.styleSize()) {
+        if (reference.length != styleSize) {
           throw new ModelException(
-              "A style embedding has " + config.styleSize() + " numbers, got " + reference.length);
+              "A style embedding has " + styleSize + " numbers, got " + reference.length);
         }
-        System.arraycopy(reference, 0, styleRows, row * config.styleSize(), reference.length);
+        System.arraycopy(reference, 0, styleRows, row * styleSize, reference.length);
       }
       for (Group group : GROUPS) {
         boolean known =
@@ -197,7 +204,7 @@ final class ConditionEncoder {
                     .matmul(text.tensor())
                     .mul(shownColumn(shownRG, Group.TEXT)))
             .add(
-                Tensor.of(styleRows, count, config.styleSize())
+                Tensor.of(styleRows, count, styleSize)
                     .linear(style.tensor())
                     .mul(shownColumn(shownRG, Group.STYLE)))
             .add(unknownW);

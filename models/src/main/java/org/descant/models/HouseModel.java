@@ -69,7 +69,8 @@ public final class HouseModel implements AutoCloseable {
   }
 
   /**
-   * Loads a model for use, without gradients; sessions decode with int8 copies of its matrices.
+   * Loads a model for use, without gradients; sessions and the codec decode with int8 copies of its
+   * matrices.
    *
    * @throws ModelException when a file is missing, damaged, or not the one the card names
    */
@@ -101,6 +102,7 @@ public final class HouseModel implements AutoCloseable {
       languageModel.close();
       throw new ModelException("Cannot load the model in " + folder + ": " + e.getMessage(), e);
     }
+    codec.pack();
     languageModel.pack();
     return new HouseModel(card, codec, languageModel);
   }

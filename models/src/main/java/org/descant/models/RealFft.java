@@ -1,7 +1,8 @@
 package org.descant.models;
 
 /**
- * Discrete Fourier transform of real sequences whose length is a power of two.
+ * Discrete Fourier transform of one real sequence whose length is a power of two; for many frames
+ * at once see {@link RowFft}.
  *
  * <p>Stockham's self-sorting radix-4 transform (with one radix-2 pass for odd powers) of half the
  * length on even and odd samples as real and imaginary parts. Tables are computed once; an instance
@@ -60,37 +61,6 @@ final class RealFft {
       float s = -sine[k];
       re[offset + k] = er + or * c - oi * s;
       im[offset + k] = ei + or * s + oi * c;
-    }
-  }
-
-  /** Inverse of {@link #forward}: writes {@code size} samples, scaled by {@code 1/size}. */
-  void inverse(float[] re, float[] im, int offset, float[] signal, int signalOffset) {
-    for (int k = 0; k < half; k++) {
-      float ar = re[offset + k];
-      float ai = im[offset + k];
-      float br = re[offset + half - k];
-      float bi = -im[offset + half - k];
-      if (k == 0) {
-        ai = 0;
-        bi = 0;
-      }
-      float er = 0.5f * (ar + br);
-      float ei = 0.5f * (ai + bi);
-      float dr = 0.5f * (ar - br);
-      float di = 0.5f * (ai - bi);
-      float c = cosine[k];
-      float s = sine[k];
-      float or = dr * c - di * s;
-      float oi = dr * s + di * c;
-      // z = even + i * odd; real and imaginary parts swapped, so that a forward pass inverts
-      xi[k] = er - oi;
-      xr[k] = ei + or;
-    }
-    complex();
-    float scale = 1f / half;
-    for (int i = 0; i < half; i++) {
-      signal[signalOffset + 2 * i] = xi[i] * scale;
-      signal[signalOffset + 2 * i + 1] = xr[i] * scale;
     }
   }
 

@@ -85,23 +85,71 @@ final class StereoImage {
     }
   }
 
-  /** Writes the side of one STFT frame from the mid and the frame's numbers. */
+  /**
+   * Writes the side of {@code frames} frames into a transform, ready for its inverse.
+   *
+   * @param midRe real parts of the mid: bin by bin, a column for each frame
+   * @param midIm imaginary parts
+   * @param images numbers of latent frames, {@link #size} each
+   * @param firstFrame STFT frames of the first latent frame that are over
+   * @param framesPerImage STFT frames of a latent frame
+   */
   void rebuild(
+      float[][] midRe,
+      float[][] midIm,
+      int frames,
+      float[] images,
+      int firstFrame,
+      int framesPerImage,
+      RowFft side) {
+    float[][] prediction = new float[bands][frames];
+    float[][] spread = new float[bands][frames];
+    for (int t = 0; t < frames; t++) {
+      int image = (firstFrame + t) / framesPerImage * size();
+      for (int band = 0; band < bands; band++) {
+        prediction[band][t] = Math.clamp(images[image + band], -1f, 1f);
+        spread[band][t] = Math.clamp(images[image + bands + band], 0f, SPREAD_MAX);
+      }
+    }
+    float[] kRe = new float[frames];
+    float[] kIm = new float[frames];
+    float[] jRe = new float[frames];
+    float[] jIm = new float[frames];
+    int half = bins - 1;
+    for (int k = 0; k <= half / 2; k++) {
+      int j = half - k;
+      mix(k, midRe, midIm, prediction, spread, kRe, kIm);
+      mix(j, midRe, midIm, prediction, spread, jRe, jIm);
+      side.pack(k, kRe, kIm, jRe, jIm, frames);
+    }
+  }
+
+  private void mix(
+      int bin,
+      float[][] midRe,
+      float[][] midIm,
+      float[][] prediction,
+      float[][] spread,
+      float[] re,
+      float[] im) {
+    int band = bandOf[bin];
+    mix(midRe[bin], midIm[bin], prediction[band], spread[band], turnCos[bin], turnSin[bin], re, im);
+  }
+
+  private static void mix(
       float[] midRe,
       float[] midIm,
-      int row,
-      float[] image,
-      int offset,
-      float[] sideRe,
-      float[] sideIm) {
-    for (int m = 0; m < bins; m++) {
-      int i = row * bins + m;
-      float a = Math.clamp(image[offset + bandOf[m]], -1f, 1f);
-      float g = Math.clamp(image[offset + bands + bandOf[m]], 0f, SPREAD_MAX);
-      float gainRe = a + g * turnCos[m];
-      float gainIm = g * turnSin[m];
-      sideRe[i] = midRe[i] * gainRe - midIm[i] * gainIm;
-      sideIm[i] = midRe[i] * gainIm + midIm[i] * gainRe;
+      float[] prediction,
+      float[] spread,
+      float turnCos,
+      float turnSin,
+      float[] re,
+      float[] im) {
+    for (int t = 0; t < re.length; t++) {
+      float gainRe = prediction[t] + spread[t] * turnCos;
+      float gainIm = spread[t] * turnSin;
+      re[t] = midRe[t] * gainRe - midIm[t] * gainIm;
+      im[t] = midRe[t] * gainIm + midIm[t] * gainRe;
     }
   }
 }

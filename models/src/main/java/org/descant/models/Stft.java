@@ -3,7 +3,8 @@ package org.descant.models;
 import java.util.Arrays;
 
 /**
- * Short-time Fourier transform with a periodic Hann window, frames centred on multiples of the hop.
+ * Short-time Fourier transform of a waveform with a periodic Hann window, frames centred on
+ * multiples of the hop; {@link OverlapAdd} is the way back.
  *
  * <p>Samples outside the waveform are silence. Spectra are planar rows of {@code bins()} real and
  * imaginary parts. Not thread-safe (scratch memory).
@@ -54,57 +55,5 @@ final class Stft {
       scratch[i] = signal[start + i] * window[i];
     }
     fft.forward(scratch, 0, re, im, offset);
-  }
-
-  /** Adds the windowed inverse transform of one frame to {@code sum} from {@code start} on. */
-  void overlapAdd(float[] re, float[] im, int offset, float[] sum, int start) {
-    fft.inverse(re, im, offset, scratch, 0);
-    for (int i = 0; i < size; i++) {
-      sum[start + i] += scratch[i] * window[i];
-    }
-  }
-
-  /** Adds the squared window to {@code norm} from {@code start} on. */
-  void overlapNorm(float[] norm, int start) {
-    for (int i = 0; i < size; i++) {
-      norm[start + i] += window[i] * window[i];
-    }
-  }
-
-  /**
-   * Overlap-add of frames that arrive in pieces. Output starts at the centre of frame 0; a sample
-   * is given out as soon as no later frame can reach it.
-   */
-  final class Synthesis {
-    private float[] sum = new float[size];
-    private float[] norm = new float[size];
-    private long frames; // added so far
-    private long start = -size / 2L; // absolute sample of sum[0]
-
-    /** Adds {@code count} frames and returns the samples that are final now. */
-    float[] add(float[] re, float[] im, int count, boolean last) {
-      int reach = (int) ((frames + Math.max(0, count - 1)) * hop - size / 2 - start) + size;
-      if (sum.length < reach) {
-        sum = Arrays.copyOf(sum, reach);
-        norm = Arrays.copyOf(norm, reach);
-      }
-      for (int t = 0; t < count; t++, frames++) {
-        int at = (int) (frames * hop - size / 2 - start);
-        overlapAdd(re, im, t * bins(), sum, at);
-        overlapNorm(norm, at);
-      }
-      // The next frame starts half a window before its centre; at the end every frame owns its hop.
-      long end = last ? frames * hop : frames * hop - size / 2;
-      int count0 = (int) Math.max(0, Math.min(sum.length, end - start));
-      int skip = (int) Math.min(count0, Math.max(0, -start));
-      float[] out = new float[count0 - skip];
-      for (int i = 0; i < out.length; i++) {
-        out[i] = sum[skip + i] / Math.max(norm[skip + i], 1e-3f);
-      }
-      sum = Arrays.copyOfRange(sum, count0, Math.max(count0, sum.length));
-      norm = Arrays.copyOfRange(norm, count0, Math.max(count0, norm.length));
-      start += count0;
-      return out;
-    }
   }
 }

@@ -120,30 +120,86 @@ class MagnitudeCodecTest {
   }
 
   @Test
-  void streamedDecodingIsTheWhole() {
-    int[][] codes = trained.encode(SOUND);
-    int frames = codes[0].length;
-    float[][] whole = trained.decode(codes);
-    float[][] streamed = new float[2][frames * 1024];
-    int at = 0;
-    try (Codec.StreamingDecoder stream = trained.stream()) {
-      for (int from = 0; from < frames; ) {
-        int to = Math.min(frames, from + 1 + from % 29);
-        at = copy(stream.push(slice(codes, from, to)), streamed, at);
-        from = to;
+  void streamedDecodingIsTheWholeBitForBit() {
+    int[][] all = trained.encode(SOUND);
+    for (int frames : new int[] {1, 2, 3, 14, 15, 16, 17, 63, 130, all[0].length}) {
+      int[][] codes = slice(all, 0, frames);
+      float[][] whole = trained.decode(codes);
+      float[][] streamed = new float[2][frames * 1024];
+      int at = 0;
+      try (Codec.StreamingDecoder stream = trained.stream()) {
+        for (int from = 0; from < frames; ) {
+          int to = Math.min(frames, from + 1 + from % 29);
+          at = copy(stream.push(slice(codes, from, from)), streamed, at);
+          at = copy(stream.push(slice(codes, from, to)), streamed, at);
+          from = to;
+        }
+        at = copy(stream.finish(), streamed, at);
       }
-      at = copy(stream.finish(), streamed, at);
+      assertThat(at).isEqualTo(frames * 1024);
+      for (int c = 0; c < 2; c++) {
+        assertThat(streamed[c]).as("%d frames", frames).isEqualTo(whole[c]);
+      }
     }
-    assertThat(at).isEqualTo(frames * 1024);
-    for (int c = 0; c < 2; c++) {
-      double difference = 0;
-      double energy = 0;
-      for (int i = 0; i < at; i++) {
-        difference += Math.pow(streamed[c][i] - whole[c][i], 2);
-        energy += Math.pow(whole[c][i], 2);
+  }
+
+  @Test
+  void unitsRenderWhatTheNetworkRendersAtOnce() {
+    int[][] all = trained.encode(SOUND);
+    int size = trained.featureSize();
+    for (int frames : new int[] {1, 14, 16, 40, 100}) {
+      int[][] codes = slice(all, 0, frames);
+      float[] whole = trained.rows(codes);
+      CodecStream.Renderer renderer = trained.renderer();
+      float[] units = new float[0];
+      for (int from = 0; units.length < frames * size; from += 16) {
+        int to = Math.min(frames, from + 16);
+        float[] rows = renderer.render(slice(codes, Math.min(from, to), to), 16);
+        units = Arrays.copyOf(units, units.length + rows.length);
+        System.arraycopy(rows, 0, units, units.length - rows.length, rows.length);
       }
-      System.out.printf("stream against whole: %.1f dB%n", 10 * Math.log10(difference / energy));
-      assertThat(difference / energy).isLessThan(1e-3);
+      for (int i = 0; i < frames * size; i++) {
+        assertThat(units[i]).as("%d frames, %d", frames, i).isCloseTo(whole[i], within(1e-4f));
+      }
+    }
+  }
+
+  @Test
+  void codesOfLatentsAreThoseOfTheSound() {
+    assertThat(trained.quantise(trained.encodeLatents(SOUND))).isDeepEqualTo(trained.encode(SOUND));
+    assertThatThrownBy(() -> trained.quantise(new float[3])).hasMessageContaining("got 3");
+  }
+
+  @Test
+  void packedDecodingIsNearlyTheSame() {
+    int[][] codes = slice(trained.encode(SOUND), 0, 60);
+    int size = trained.featureSize();
+    float[] plain = trained.rows(codes);
+    MagnitudeCodec copy = MagnitudeCodec.frozen(SMALL);
+    try (copy) {
+      try (Scope scope = Scope.open();
+          NoGrad noGrad = NoGrad.open()) {
+        copy.parameters().values().copyFrom(trained.parameters().values());
+        copy.parameters().state().copyFrom(trained.parameters().state());
+      }
+      copy.pack();
+      float[] packed = copy.rows(codes);
+      double sum = 0;
+      for (int i = 0; i < 60 * size; i++) {
+        sum += Math.abs(packed[i] - plain[i]);
+      }
+      // A row's unit is 25 dB.
+      assertThat(sum / (60 * size)).isPositive().isLessThan(0.04);
+    }
+  }
+
+  @Test
+  void fewerCodebooksDecodeToo() {
+    int[][] codes = trained.encode(SOUND);
+    for (int books = 1; books <= SMALL.codebooks(); books++) {
+      float[][] sound = trained.decode(Arrays.copyOf(codes, books));
+      assertThat(sound[0]).hasSize(codes[0].length * 1024);
+      assertThat(level(sound[0])).isCloseTo(level(SOUND[0]), within(8.0));
     }
   }
 
