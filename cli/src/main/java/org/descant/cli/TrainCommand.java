@@ -12,6 +12,7 @@ import org.descant.lab.RunRecord;
 import org.descant.lab.RunStatus;
 import org.descant.models.ModelCard;
 import org.descant.shards.Dataset;
+import org.descant.training.LoraRecipe;
 import org.descant.training.Progress;
 import org.descant.training.Recipe;
 import org.descant.training.RecipeText;
@@ -33,7 +34,10 @@ final class TrainCommand implements Callable<Integer> {
 
   @ParentCommand Main main = new Main();
 
-  @Parameters(paramLabel = "RECIPE", arity = "0..1", description = "house-tiny, house-demo, …")
+  @Parameters(
+      paramLabel = "RECIPE",
+      arity = "0..1",
+      description = "house-tiny, house-demo, musicgen-lora, …")
   String recipe = "";
 
   @Option(names = "--set", paramLabel = "k=v", description = "Override a key of the recipe.")
@@ -55,6 +59,11 @@ final class TrainCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     Output output = main.output();
     Path home = main.homeFolder();
+    if (recipe.equals(LoraRecipe.NAME)) {
+      try (Dataset opened = Dataset.open(datasetFolder(home, dataset))) {
+        return TrainLora.run(output, home, opened, config, overrides, out);
+      }
+    }
     Recipe effective = effective(recipe, config, overrides);
     Path folder = out != null ? out : home.resolve("runs").resolve(Trainer.runId(effective));
     try (Dataset opened = Dataset.open(datasetFolder(home, dataset))) {

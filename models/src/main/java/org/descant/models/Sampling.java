@@ -32,7 +32,7 @@ public record Sampling(float temperature, int topK, float topP) {
   }
 
   /** Draws from {@code count} logits from {@code offset} on. One random number per call. */
-  int draw(float[] logits, int offset, int count, SplittableRandom random) {
+  public int draw(float[] logits, int offset, int count, SplittableRandom random) {
     double dice = random.nextDouble();
     int best = 0;
     for (int v = 1; v < count; v++) {

@@ -3,6 +3,7 @@ package org.descant.tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Scaled dot-product attention, by hand where libtorch's kernel is slow. Thread-safe.
@@ -83,6 +84,22 @@ public final class Attention {
       throw new TensorException("A decoding step has one query, not " + q + ".");
     }
     return q.fusedAttention(keys.narrow(2, 0, length), values.narrow(2, 0, length), false);
+  }
+
+  /**
+   * Attention over a fixed memory (cross-attention), by plain products: a memory is short, so
+   * nothing is gained by a fused kernel, and gradients flow.
+   *
+   * @param q [batch, heads, time, width]
+   * @param keys [batch, heads, memory, width], like {@code values}
+   * @param mask added to the scores, of a shape that broadcasts to [batch, heads, time, memory]; 0
+   *     where a query may look, very negative elsewhere (a row masked everywhere looks evenly);
+   *     null masks nothing
+   * @return [batch, heads, time, width]
+   */
+  public static Tensor cross(Tensor q, Tensor keys, Tensor values, @Nullable Tensor mask) {
+    Tensor scores = q.matmul(keys.transpose(2, 3)).mul(1 / Math.sqrt(q.size(3)));
+    return (mask == null ? scores : scores.add(mask)).softmax(-1).matmul(values);
   }
 
   private static void requireFp32(Tensor tensor) {

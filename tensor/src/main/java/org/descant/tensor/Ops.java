@@ -42,6 +42,8 @@ final class Ops {
   private static final OperatorHandle QUANTIZED_LINEAR;
   private static final OperatorHandle ENTER_RANGE;
   private static final OperatorHandle EXIT_RANGE;
+  private static final OperatorHandle PACKED_PREPACK;
+  private static final OperatorHandle PACKED_LINEAR;
   private static final Type.TypePtr TENSOR_TYPE;
 
   static {
@@ -57,6 +59,8 @@ final class Ops {
     QUANTIZED_LINEAR = find("quantized::linear_dynamic");
     ENTER_RANGE = find("profiler::_record_function_enter_new");
     EXIT_RANGE = find("profiler::_record_function_exit", "_RecordFunction");
+    PACKED_PREPACK = find("prepacked::linear_clamp_prepack");
+    PACKED_LINEAR = find("prepacked::linear_clamp_run");
     TENSOR_TYPE = tensorType();
   }
 
@@ -153,11 +157,27 @@ final class Ops {
     }
   }
 
+  /** Lays an fp32 weight out for {@link #packedLinear}; the caller owns the result. */
+  static IValue packedPrepack(org.bytedeco.pytorch.Tensor weight) {
+    try (PointerScope scope = new PointerScope()) {
+      IValue none = new IValue();
+      IValueVector stack = call(PACKED_PREPACK, new IValue(weight), none, none, none);
+      return new IValue(stack.get(0)).retainReference();
+    }
+  }
+
   /** Closes what {@link #enterRange} opened. */
   static void exitRange(IValue range) {
     try (PointerScope scope = new PointerScope()) {
       call(EXIT_RANGE, range);
     }
+  }
+
+  /** y = x Wᵀ with W packed fp32. */
+  static org.bytedeco.pytorch.Tensor packedLinear(
+      org.bytedeco.pytorch.Tensor input, IValue packed) {
+    IValueVector stack = call(PACKED_LINEAR, new IValue(input), packed);
+    return new org.bytedeco.pytorch.Tensor(stack.get(0).toTensor());
   }
 
   /** Calls an operator; its results replace the arguments on the returned stack. */

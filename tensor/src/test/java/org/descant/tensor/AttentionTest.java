@@ -115,4 +115,74 @@ class AttentionTest {
       assertThatThrownBy(() -> new QuantizedLinear(bias, null)).hasMessageContaining("[out, in]");
     }
   }
+
+  @Test
+  void joinedStepsGiveWhatTrainingSees() {
+    try (SeededRandom random = new SeededRandom(3);
+        Scope scope = Scope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      int time = 21;
+      Tensor joined = random.normal(2, time, 3, 4, 16); // batch, time, q k v, heads, width
+      Tensor each = joined.permute(2, 0, 3, 1, 4);
+      Tensor expected = Attention.causal(each.select(0, 0), each.select(0, 1), each.select(0, 2));
+      try (StepAttention steps = new StepAttention(2, 2, 4, time, 16)) {
+        for (int t = 0; t < time; t++) {
+          Tensor column = joined.select(1, t).contiguous().view(2, 3 * 64);
+          // Another layer's past is its own.
+          Tensor other = steps.attend(1, column.mul(-1.0));
+          assertThat(other.allFinite()).isTrue();
+          Tensor out = steps.attend(0, column);
+          assertThat(worst(out.view(2, 4, 16), expected.select(2, t))).isLessThan(2e-6);
+          steps.advance();
+          assertThat(steps.length()).isEqualTo(t + 1L);
+        }
+        assertThatThrownBy(() -> steps.attend(0, Tensor.zeros(2, 192)))
+            .isInstanceOf(TensorException.class)
+            .hasMessageContaining("21 positions");
+      }
+      try (StepAttention steps = new StepAttention(1, 2, 4, time, 16)) {
+        assertThatThrownBy(() -> steps.attend(0, Tensor.zeros(2, 64)))
+            .isInstanceOf(TensorException.class)
+            .hasMessageContaining("[2, 192]");
+      }
+    }
+  }
+
+  @Test
+  void crossAttentionKeepsToItsMask() {
+    try (SeededRandom random = new SeededRandom(4);
+        Scope scope = Scope.open()) {
+      Tensor q = random.normal(2, 3, 1, 8);
+      Tensor k = random.normal(2, 3, 5, 8);
+      Tensor v = random.normal(2, 3, 5, 8);
+      Tensor mask = Tensor.zeros(2, 1, 1, 5);
+      mask.select(0, 1).narrow(2, 3, 2).fill(-1e9);
+      Tensor expected = Attention.cross(q, k, v, mask);
+      // The first of the batch sees all five, the second three.
+      Tensor short2 =
+          Attention.cross(
+              q.narrow(0, 1, 1),
+              k.narrow(2, 0, 3).narrow(0, 1, 1),
+              v.narrow(2, 0, 3).narrow(0, 1, 1),
+              null);
+      assertThat(worst(expected.narrow(0, 1, 1), short2)).isLessThan(1e-6);
+      Tensor flat = q.reshape(2, 24);
+      List<Tensor> keys = List.of(v, k);
+      List<Tensor> values = List.of(k, v);
+      try (StepMemory masked = new StepMemory(keys, values, mask);
+          StepMemory open = new StepMemory(keys, values, null);
+          StepMemory shut = new StepMemory(keys, values, Tensor.full(-1e9, 2, 1, 1, 5))) {
+        for (int repeat = 0; repeat < 2; repeat++) {
+          assertThat(worst(masked.read(1, flat).view(2, 3, 1, 8), expected)).isLessThan(1e-6);
+          assertThat(worst(open.read(0, flat).view(2, 3, 1, 8), Attention.cross(q, v, k, null)))
+              .isLessThan(1e-6);
+        }
+        // Where nothing may be looked at, everything is looked at alike.
+        assertThat(worst(shut.read(1, flat).view(2, 3, 1, 8), v.mean(2, true))).isLessThan(1e-6);
+        assertThatThrownBy(() -> open.read(0, Tensor.zeros(2, 8)))
+            .isInstanceOf(TensorException.class)
+            .hasMessageContaining("[2, 24]");
+      }
+    }
+  }
 }

@@ -44,7 +44,7 @@ public final class RecipeText {
    * @throws TrainingException for a text without {@code =}, an unknown key (names the nearest known
    *     one), or a value of another type
    */
-  public static Recipe withOverrides(Recipe recipe, List<String> overrides) {
+  public static <R extends Record> R withOverrides(R recipe, List<String> overrides) {
     ObjectNode tree = JSON.valueToTree(recipe);
     for (String override : overrides) {
       int equals = override.indexOf('=');
@@ -53,7 +53,7 @@ public final class RecipeText {
       }
       set(tree, override.substring(0, equals).strip(), override.substring(equals + 1).strip());
     }
-    return toRecipe(tree);
+    return like(recipe, tree);
   }
 
   /**
@@ -61,7 +61,7 @@ public final class RecipeText {
    *
    * @throws TrainingException when the file cannot be read, or as {@link #withOverrides}
    */
-  public static Recipe withYaml(Recipe recipe, Path file) {
+  public static <R extends Record> R withYaml(R recipe, Path file) {
     JsonNode overlay;
     try {
       if (!Files.isRegularFile(file) || Files.size(file) > YAML_BYTES_MAX) {
@@ -81,16 +81,21 @@ public final class RecipeText {
       throw new TrainingException(file + " must hold keys and values, as in 'steps: 100'");
     }
     leaves("", overlay).forEach((key, value) -> set(tree, key, value));
-    return toRecipe(tree);
+    return like(recipe, tree);
   }
 
   /** Reads a recipe back from {@link #toMap}. */
   static Recipe fromMap(Map<String, Object> map) {
-    return toRecipe(JSON.valueToTree(map));
+    return fromMap(map, Recipe.class);
+  }
+
+  /** Reads another kind of recipe back from {@link #toMap}. */
+  static <R extends Record> R fromMap(Map<String, Object> map, Class<R> type) {
+    return toRecipe(JSON.valueToTree(map), type);
   }
 
   /** The recipe as nested maps and plain values. */
-  static Map<String, Object> toMap(Recipe recipe) {
+  static Map<String, Object> toMap(Record recipe) {
     var map = new TreeMap<String, Object>();
     Map<?, ?> tree = JSON.convertValue(recipe, Map.class);
     tree.forEach((key, value) -> map.put(key.toString(), value));
@@ -98,7 +103,7 @@ public final class RecipeText {
   }
 
   /** Every key with its value, as dotted paths in the order of the recipe. */
-  public static Map<String, String> flat(Recipe recipe) {
+  public static Map<String, String> flat(Record recipe) {
     return leaves("", JSON.valueToTree(recipe));
   }
 
@@ -106,12 +111,12 @@ public final class RecipeText {
    * One line of JSON with the keys of every object sorted and no blanks; numbers as {@code
    * Double.toString} and {@code Long.toString} write them.
    */
-  public static String canonical(Recipe recipe) {
+  public static String canonical(Record recipe) {
     return JSON.writeValueAsString(sorted(JSON.valueToTree(recipe)));
   }
 
   /** Lower-case hex SHA-256 of {@link #canonical}. */
-  public static String hash(Recipe recipe) {
+  public static String hash(Record recipe) {
     try {
       return HexFormat.of()
           .formatHex(
@@ -133,9 +138,14 @@ public final class RecipeText {
     return out;
   }
 
-  private static Recipe toRecipe(JsonNode tree) {
+  @SuppressWarnings("unchecked") // An object's class is that of its type.
+  private static <R extends Record> R like(R recipe, JsonNode tree) {
+    return toRecipe(tree, (Class<R>) recipe.getClass());
+  }
+
+  private static <R extends Record> R toRecipe(JsonNode tree, Class<R> type) {
     try {
-      return JSON.treeToValue(tree, Recipe.class);
+      return JSON.treeToValue(tree, type);
     } catch (JacksonException e) {
       Throwable cause = e;
       while (cause != null && !(cause instanceof TrainingException)) {

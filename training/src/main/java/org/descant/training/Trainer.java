@@ -46,8 +46,8 @@ public final class Trainer {
   private static final String FAILURE = "failure";
   private static final String SECONDS = "seconds.";
   private static final String ORDER = "order.";
-  private static final double PEAK_SECONDS = 0.05;
-  private static final String MATMUL_PEAK = "matmulPeakFlops";
+  static final double PEAK_SECONDS = 0.05;
+  static final String MATMUL_PEAK = "matmulPeakFlops";
 
   private final Recipe requested;
   private final Dataset dataset;

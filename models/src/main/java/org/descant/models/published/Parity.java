@@ -32,7 +32,12 @@ public final class Parity {
 
   /** A new family is one entry here. */
   private static final Map<String, Family> FAMILIES =
-      new TreeMap<>(Map.of("encodec", Parity::enCodec, "dac", Parity::dac, "t5", Parity::t5));
+      new TreeMap<>(
+          Map.of(
+              "encodec", Parity::enCodec,
+              "dac", Parity::dac,
+              "t5", Parity::t5,
+              "musicgen", MusicGenFixture::run));
 
   /**
    * One output compared.

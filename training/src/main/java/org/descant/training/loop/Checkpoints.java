@@ -84,7 +84,8 @@ public final class Checkpoints {
    * @param numbers of the stage, by name
    * @param sha256 of the files, by name
    */
-  public record Facts(long step, String stage, Map<String, Double> numbers, Map<String, String> sha256) {
+  public record Facts(
+      long step, String stage, Map<String, Double> numbers, Map<String, String> sha256) {
     public Facts {
       numbers = Collections.unmodifiableMap(new TreeMap<>(numbers));
       sha256 = Collections.unmodifiableMap(new TreeMap<>(sha256));
@@ -165,11 +166,8 @@ public final class Checkpoints {
 
   /** The newest regular checkpoint of a stage that was made before a step, whole as well. */
   Optional<Saved> regularBefore(String stage, long step) {
-    return newest(
-        saved ->
-            saved.facts.stage.equals(stage)
-                && saved.facts.step < step
-                && isRegular(saved.facts.step));
+    return newest(saved ->
+        saved.facts.stage.equals(stage) && saved.facts.step < step && isRegular(saved.facts.step));
   }
 
   private Optional<Saved> newest(Predicate<Saved> wanted) {
@@ -213,7 +211,8 @@ public final class Checkpoints {
 
   private static long step(Path path) {
     String name = path.getFileName().toString();
-    return Long.parseLong(name.endsWith(REPLACED) ? name.substring(0, name.length() - REPLACED.length()) : name);
+    return Long.parseLong(
+        name.endsWith(REPLACED) ? name.substring(0, name.length() - REPLACED.length()) : name);
   }
 
   private void prune() throws IOException {
