@@ -48,7 +48,7 @@ final class ModelsCommand implements Callable<Integer> {
       Output out = parent.main.output();
       Path home = parent.main.homeFolder();
       List<Path> folders = new ArrayList<>();
-      folders.addAll(children(Path.of(System.getProperty("descant.source", "."), "models"), ""));
+      folders.addAll(children(Steps.shipped(), ""));
       folders.addAll(children(home.resolve("models"), ""));
       folders.addAll(children(home.resolve("runs"), "model"));
       List<Map<String, Object>> lines = new ArrayList<>();

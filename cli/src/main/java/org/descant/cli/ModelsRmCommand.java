@@ -47,7 +47,7 @@ final class ModelsRmCommand implements Callable<Integer> {
           out, model, shelf.removeFolder(home.resolve("models").resolve(folder.getFileName())));
     }
     String why =
-        folder.startsWith(real(Path.of(System.getProperty("descant.source", "."), "models")))
+        folder.startsWith(real(Steps.shipped()))
             ? "it ships with the program"
             : folder.startsWith(real(home.resolve("runs")))
                 ? "it belongs to the record of its run"

@@ -106,7 +106,9 @@ final class Platform implements AutoCloseable {
   }
 
   /**
-   * Opens a model for playing: it joins the thread when its dataset is one of this home's.
+   * Opens a model for playing. One that ships joins the thread when its dataset is one of this
+   * home's; any other is there already, by its run, or is not played: a card in a folder proves
+   * nothing.
    *
    * @throws RefusedException when it may not be played to anybody
    */
@@ -116,7 +118,7 @@ final class Platform implements AutoCloseable {
       throw RefusedException.ofPulledModel(PulledModel.read(folder).name());
     }
     ModelCard card = ModelCard.read(folder);
-    if (lineage().find(card.datasetRoot()).isPresent()) {
+    if (Steps.ships(folder) && lineage().find(card.datasetRoot()).isPresent()) {
       Steps.recordModel(this, card, card.datasetRoot());
     }
     Steps.requireAttributionIndex(home, folder, card);

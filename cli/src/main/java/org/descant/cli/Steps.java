@@ -294,6 +294,17 @@ final class Steps {
     }
   }
 
+  /** Where the models that ship lie. */
+  static Path shipped() {
+    return Path.of(System.getProperty("descant.source", "."), "models");
+  }
+
+  /** Whether a model folder is one of those that ship. */
+  static boolean ships(Path modelFolder) {
+    Path parent = modelFolder.toAbsolutePath().normalize().getParent();
+    return shipped().toAbsolutePath().normalize().equals(parent);
+  }
+
   /**
    * The folder of a model: a path, a name under the home's models or runs, one that ships, or the
    * name on its hub of one that was pulled.
@@ -304,7 +315,7 @@ final class Steps {
             Path.of(model),
             home.resolve("models").resolve(model),
             home.resolve("runs").resolve(model).resolve("model"),
-            Path.of(System.getProperty("descant.source", "."), "models", model));
+            shipped().resolve(model));
     for (Path place : places) {
       if (Files.isRegularFile(place.resolve("card.json")) || PulledModel.isPulled(place)) {
         return place;
