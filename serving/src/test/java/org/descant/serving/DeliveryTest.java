@@ -571,9 +571,9 @@ class DeliveryTest {
 
     door.close();
 
+    // The door has closed behind the session; its own thread may need a moment to say so.
     assertThat(ended)
-        .isCompletedExceptionally()
-        .failsWithin(java.time.Duration.ZERO)
+        .failsWithin(java.time.Duration.ofSeconds(30))
         .withThrowableThat()
         .withMessageContaining("being closed");
     assertNothingIsLeft(running);
