@@ -9,13 +9,17 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.descant.lab.Lab;
 import org.descant.lab.Plots;
+import org.descant.training.parallel.HangReport;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 
-/** Runs on disk: list, show, compare, run again, record the steps of, what they have seen. */
+/**
+ * Runs on disk: list, show, compare, run again, record the steps of, what they have seen, why they
+ * hang.
+ */
 @Command(
     name = "lab",
     description = "List, show, compare, replay and profile training runs.",
@@ -25,7 +29,8 @@ import picocli.CommandLine.ParentCommand;
       LabCommand.Compare.class,
       LabSeenCommand.class,
       ReplayCommand.class,
-      ProfileCommand.class
+      ProfileCommand.class,
+      LabCommand.ExplainHang.class
     })
 final class LabCommand implements Callable<Integer> {
   @ParentCommand Main main = new Main();
@@ -33,7 +38,7 @@ final class LabCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     throw new UsageException(
-        "Say `descant lab ls`, `show`, `compare`, `seen`, `replay` or `profile`.");
+        "Say `descant lab ls`, `show`, `compare`, `seen`, `replay`, `profile` or `explain-hang`.");
   }
 
   Path run(String name) {
@@ -91,6 +96,25 @@ final class LabCommand implements Callable<Integer> {
       }
       out.document(run.record());
       return Exit.DONE;
+    }
+  }
+
+  @Command(
+      name = "explain-hang",
+      description = "Which worker of a run that stands still is missing, and in what operation.")
+  static final class ExplainHang implements Callable<Integer> {
+    @ParentCommand LabCommand parent = new LabCommand();
+
+    @Parameters(paramLabel = "RUN")
+    String name = "";
+
+    @Override
+    public Integer call() {
+      Output out = parent.main.output();
+      HangReport report = HangReport.of(parent.run(name));
+      report.sentences().forEach(sentence -> out.say("%s", sentence));
+      out.document(report);
+      return report.found() ? Exit.REFUSED : Exit.DONE;
     }
   }
 

@@ -85,6 +85,11 @@ public final class Main implements Runnable {
     throw new UsageException("Say what to do: `descant --help` lists the commands.");
   }
 
+  /** The command line as it was given. */
+  List<String> originalArguments() {
+    return spec == null ? List.of() : spec.commandLine().getParseResult().originalArgs();
+  }
+
   Output output() {
     return new Output(json);
   }

@@ -1,10 +1,12 @@
 package org.descant.cli;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -12,12 +14,16 @@ import org.descant.lab.RunRecord;
 import org.descant.lab.RunStatus;
 import org.descant.models.ModelCard;
 import org.descant.shards.Dataset;
+import org.descant.tensor.PeerLostException;
 import org.descant.training.LoraRecipe;
 import org.descant.training.Progress;
 import org.descant.training.Recipe;
 import org.descant.training.RecipeText;
 import org.descant.training.Recipes;
 import org.descant.training.Trainer;
+import org.descant.training.parallel.Replicas;
+import org.descant.training.parallel.Team;
+import org.descant.training.parallel.World;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -55,21 +61,57 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--out", paramLabel = "RUN", description = "Run folder.")
   @Nullable Path out;
 
+  @Option(
+      names = "--workers",
+      paramLabel = "N",
+      description = "Train with N processes on this machine (default: 1).")
+  int workers = 1;
+
+  @Option(
+      names = "--worker-timeout",
+      paramLabel = "SECONDS",
+      description = "How long a worker waits for another (default: ${DEFAULT-VALUE}).")
+  long workerTimeout = Team.Options.DEFAULT.timeout().toSeconds();
+
+  @Option(
+      names = "--shard-optimizer",
+      description = "Spread AdamW's state over the workers (ZeRO-1): less memory, same weights.")
+  boolean shardOptimizer;
+
   @Override
   public Integer call() throws Exception {
     Output output = main.output();
     Path home = main.homeFolder();
     if (recipe.equals(LoraRecipe.NAME)) {
+      if (workers != 1) {
+        throw new UsageException(LoraRecipe.NAME + " trains in one process; leave --workers out.");
+      }
       try (Dataset opened = Dataset.open(datasetFolder(home, dataset))) {
         return TrainLora.run(output, home, opened, config, overrides, out);
       }
     }
     Recipe effective = effective(recipe, config, overrides);
     Path folder = out != null ? out : home.resolve("runs").resolve(Trainer.runId(effective));
-    try (Dataset opened = Dataset.open(datasetFolder(home, dataset))) {
-      RecipeText.flat(effective).forEach((key, value) -> output.progress(key + " = " + value));
-      output.progress("run " + folder + " on " + opened.manifest().id());
-      RunRecord record = run(effective, opened, folder, Progress.to(System.err));
+    Path data = datasetFolder(home, dataset);
+    Optional<World> world = World.of(System.getenv());
+    if (world.isEmpty() && workers != 1) {
+      return Workers.launch(main.originalArguments(), workers);
+    }
+    Team.Options options =
+        Team.Options.DEFAULT
+            .withTimeout(Duration.ofSeconds(workerTimeout))
+            .withShardOptimizer(shardOptimizer);
+    try (Replicas replicas =
+            world.<Replicas>map(w -> Team.join(w, options, folder)).orElse(Replicas.ALONE);
+        Dataset opened = Dataset.open(data)) {
+      if (replicas.leads()) {
+        RecipeText.flat(effective).forEach((key, value) -> output.progress(key + " = " + value));
+        output.progress("run " + folder + " on " + opened.manifest().id());
+      }
+      RunRecord record = run(effective, opened, folder, Progress.to(System.err), replicas);
+      if (!replicas.leads()) {
+        return Exit.DONE;
+      }
       if (record.status() != RunStatus.FINISHED) {
         output.progress("Stopped safely; the same command goes on.");
         return Exit.INTERRUPTED;
@@ -80,6 +122,9 @@ final class TrainCommand implements Callable<Integer> {
       }
       print(output, record, card, folder);
       return Exit.DONE;
+    } catch (PeerLostException e) {
+      System.err.println("descant: " + e.getMessage());
+      return Team.LOST_STATUS;
     }
   }
 
@@ -124,7 +169,13 @@ final class TrainCommand implements Callable<Integer> {
   /** Runs to the end, or until somebody interrupts the process: then the present step is saved. */
   static RunRecord run(Recipe recipe, Dataset dataset, Path folder, Progress progress)
       throws InterruptedException {
-    Trainer trainer = new Trainer(recipe, dataset, folder, progress);
+    return run(recipe, dataset, folder, progress, Replicas.ALONE);
+  }
+
+  private static RunRecord run(
+      Recipe recipe, Dataset dataset, Path folder, Progress progress, Replicas replicas)
+      throws InterruptedException {
+    Trainer trainer = new Trainer(recipe, dataset, folder, progress, replicas);
     CountDownLatch ended = new CountDownLatch(1);
     Thread hook =
         new Thread(

@@ -289,7 +289,17 @@ public final class MagnitudeCodec implements Codec, AutoCloseable {
    * @param seed of this step's random draws; give each step its own
    */
   public Step step(int rows, int parts, long seed) {
-    return new Step(quantiser.new Training(rows, parts, seed));
+    return step(BatchShare.whole(rows / parts), parts, seed);
+  }
+
+  /**
+   * The same for a share of each part: the terms are means over its own rows, the codebooks move by
+   * the whole batch, alike in all shares.
+   *
+   * @param share of every part, the same rows of each
+   */
+  public Step step(BatchShare share, int parts, long seed) {
+    return new Step(quantiser.new Training(share, parts, seed));
   }
 
   /** A training step in parts; close it after the last one. */

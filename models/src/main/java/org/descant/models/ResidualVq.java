@@ -92,7 +92,7 @@ final class ResidualVq {
    * @param seed of this step's random draws
    */
   Quantised train(Tensor zBLD, long seed) {
-    try (Training training = new Training((int) zBLD.size(0), 1, seed)) {
+    try (Training training = new Training(BatchShare.whole((int) zBLD.size(0)), 1, seed)) {
       return training.part(zBLD);
     }
   }
@@ -101,22 +101,27 @@ final class ResidualVq {
    * One training step whose batch comes in parts. All parts see the codebooks of before the step;
    * with the last one the codebooks move by all of them, as they would by the joined batch. Only
    * the very first step of a codec differs: its entries are placed on vectors of the first part.
+   *
+   * <p>Where several processes share a part, each brings its own rows and all move the codebooks by
+   * the sums over all rows, to the same bits.
    */
   final class Training implements AutoCloseable {
+    private final BatchShare share;
     private final int parts;
     private final SplittableRandom random;
     private final float[][] keep;
     private final List<List<Tensor>> residuals = new ArrayList<>();
     private final List<List<Tensor>> indexes = new ArrayList<>();
     private int part;
-    private int row;
 
     /**
-     * @param rows of all parts together
+     * @param share the own rows of every part
      * @param seed of this step's random draws
      */
-    Training(int rows, int parts, long seed) {
+    Training(BatchShare share, int parts, long seed) {
+      this.share = share;
       this.parts = parts;
+      int rows = share.of() * parts;
       this.random = new SplittableRandom(seed);
       this.keep = new float[codebooks][rows];
       for (int b = 0; b < rows; b++) {
@@ -139,6 +144,9 @@ final class ResidualVq {
     Quantised part(Tensor zBLD) {
       int batch = (int) zBLD.size(0);
       long length = zBLD.size(1);
+      share.require(batch);
+      Rows own = new Rows(share, length);
+      int row = share.of() * part + share.from();
       boolean last = ++part == parts;
       List<Tensor> codes = new ArrayList<>();
       List<Tensor> partialSums = new ArrayList<>();
@@ -151,12 +159,12 @@ final class ResidualVq {
         for (int k = 0; k < codebooks; k++) {
           Tensor entries = entries(k);
           if (fresh) {
-            restart(k, residual, allEntries(), random);
+            restart(k, residual, allEntries(), own, random);
           }
           Tensor index = nearest(residual, entries);
           Tensor chosen = entries.indexSelect(0, index);
           if (last) {
-            move(k, joined(residuals.get(k), residual), joined(indexes.get(k), index), random);
+            move(k, joined(residuals.get(k), residual), joined(indexes.get(k), index), own, random);
           } else {
             residuals.get(k).add(residual.retain());
             indexes.get(k).add(index.retain());
@@ -170,7 +178,6 @@ final class ResidualVq {
         }
         quantised = kept;
       }
-      row += batch;
       Tensor z2 = zBLD.reshape(-1, latent);
       Tensor commitment = z2.mseLoss(partialSums.get(0));
       for (int k = 1; k < codebooks; k++) {
@@ -213,13 +220,40 @@ final class ResidualVq {
     return all;
   }
 
+  /**
+   * Where own vectors lie among those of all shares.
+   *
+   * @param share the own rows of a part
+   * @param length vectors in a row
+   */
+  private record Rows(BatchShare share, long length) {
+    /** Vectors of all shares, where the own ones are so many: those of one part or of several. */
+    long all(long own) {
+      return own / share.rows() * share.of();
+    }
+
+    /** The own number of a vector among all, or −1 if it is another's. */
+    long own(long vector) {
+      long part = share.of() * length;
+      long inPart = vector % part - share.from() * length;
+      long mine = share.rows() * length;
+      return inPart < 0 || inPart >= mine ? -1 : vector / part * mine + inPart;
+    }
+
+    void sum(Tensor tensor) {
+      share.sum().accept(tensor);
+    }
+  }
+
   /** One step of the moving averages, then restarts of dead entries. */
-  private void move(int k, Tensor residualND, Tensor index, SplittableRandom random) {
-    long rows = residualND.size(0);
+  private void move(int k, Tensor residualND, Tensor index, Rows own, SplittableRandom random) {
+    long rows = own.all(residualND.size(0));
     Tensor counts = countsKS.tensor().select(0, k);
     Tensor sums = sumsKSD.tensor().select(0, k);
-    Tensor hits = Tensor.zeros(size).indexAddInPlace(0, index, Tensor.ones(rows));
+    Tensor hits = Tensor.zeros(size).indexAddInPlace(0, index, Tensor.ones(index.size(0)));
     Tensor heaps = Tensor.zeros(size, latent).indexAddInPlace(0, index, residualND);
+    own.sum(hits);
+    own.sum(heaps);
     counts.lerpInPlace(hits, 1 - DECAY);
     sums.lerpInPlace(heaps, 1 - DECAY);
     entries(k).copyFrom(sums.div(counts.clampMin(1e-5).unsqueeze(1)));
@@ -234,24 +268,31 @@ final class ResidualVq {
       }
     }
     if (count > 0) {
-      restart(k, residualND, Arrays.copyOf(victims, count), random);
+      restart(k, residualND, Arrays.copyOf(victims, count), own, random);
     }
   }
 
   /**
    * Puts entries on random vectors of the batch, counted as chosen half as often as the average.
    */
-  private void restart(int k, Tensor residualND, int[] victims, SplittableRandom random) {
-    long rows = residualND.size(0);
+  private void restart(int k, Tensor residualND, int[] victims, Rows own, SplittableRandom random) {
+    long rows = own.all(residualND.size(0));
     long[] from = new long[victims.length];
+    float[] mine = new float[victims.length];
     long[] to = new long[victims.length];
     for (int i = 0; i < victims.length; i++) {
-      from[i] = random.nextLong(rows);
+      long row = own.own(random.nextLong(rows));
+      mine[i] = row < 0 ? 0 : 1;
+      from[i] = Math.max(row, 0);
       to[i] = victims[i];
     }
     double count = 0.5 * rows / size;
     Tensor target = Tensor.of(to, to.length);
     Tensor vectors = residualND.indexSelect(0, Tensor.of(from, from.length));
+    if (!own.share.isWhole()) {
+      vectors = vectors.mul(Tensor.of(mine, victims.length, 1)); // one share has each vector
+      own.sum(vectors);
+    }
     entries(k).indexCopyInPlace(0, target, vectors);
     sumsKSD.tensor().select(0, k).indexCopyInPlace(0, target, vectors.mul(count));
     countsKS.tensor().select(0, k).indexCopyInPlace(0, target, Tensor.full(count, to.length));

@@ -7,6 +7,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.BrokenBarrierException;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.descant.tensor.NativeRuntime;
 import org.descant.tensor.ParameterStore;
 import org.descant.tensor.Precision;
@@ -134,5 +141,83 @@ class PartsTest {
     }
     assertSame(results[0], results[1], 1e-6);
     assertSame(results[2], results[3], 1e-6);
+  }
+
+  /** Adds up tensors of two threads, as two processes do. */
+  private static final class Sums {
+    private final CyclicBarrier barrier = new CyclicBarrier(2);
+    private final float[][] brought = new float[2][];
+
+    void sum(int who, Tensor tensor) {
+      brought[who] = tensor.toFloats();
+      meet();
+      float[] sum = brought[0].clone();
+      for (int i = 0; i < sum.length; i++) {
+        sum[i] += brought[1][i];
+      }
+      meet();
+      tensor.copyFrom(Tensor.of(sum, tensor.shape()));
+    }
+
+    private void meet() {
+      try {
+        barrier.await(1, TimeUnit.MINUTES); // the other may have failed
+      } catch (InterruptedException | BrokenBarrierException | TimeoutException e) {
+        throw new AssertionError(e);
+      }
+    }
+  }
+
+  /** Two steps from the very first on: gradients of the second, then all state. */
+  private static float[][] codecSteps(BatchShare share, int parts) {
+    var config = new CodecConfig(24, 1, 1, 2, 8, 3, 32, 12, 2);
+    try (MagnitudeCodec codec = MagnitudeCodec.create(config, 1);
+        CodecLoss loss = new CodecLoss();
+        SeededRandom random = new SeededRandom(2);
+        Scope scope = Scope.open()) {
+      Tensor rows = random.normal(share.of() * parts, 16, codec.featureSize());
+      codec.startAt(rows);
+      for (long number = 1; number <= 2; number++) {
+        codec.parameters().zeroGradients();
+        try (MagnitudeCodec.Step step = codec.step(share, parts, number)) {
+          for (int part = 0; part < parts; part++) {
+            try (Scope inner = Scope.open()) {
+              long from = (long) part * share.of() + share.from();
+              step.part(rows.narrow(0, from, share.rows()), loss)
+                  .total()
+                  .mul(1.0 / parts)
+                  .backward();
+            }
+          }
+        }
+      }
+      ParameterStore store = codec.parameters();
+      return new float[][] {store.gradients().toFloats(), store.state().toFloats()};
+    }
+  }
+
+  @Test
+  void sharesOfACodecsPartsHaveTheMeanGradientAndMoveTheCodebooksOfTheWholeAlike()
+      throws Exception {
+    int parts = 3;
+    float[][] whole = codecSteps(BatchShare.whole(4), parts);
+    var sums = new Sums();
+    try (ExecutorService threads = Executors.newFixedThreadPool(2)) {
+      var shares = new ArrayList<Future<float[][]>>();
+      for (int who = 0; who < 2; who++) {
+        int own = who;
+        var share = new BatchShare(2 * who, 2, 4, tensor -> sums.sum(own, tensor));
+        shares.add(threads.submit(() -> codecSteps(share, parts)));
+      }
+      float[][] first = shares.getFirst().get();
+      float[][] second = shares.getLast().get();
+      assertThat(second[1]).isEqualTo(first[1]);
+      assertSame(first[1], whole[1], 1e-6);
+      float[] mean = first[0].clone();
+      for (int i = 0; i < mean.length; i++) {
+        mean[i] = (mean[i] + second[0][i]) / 2;
+      }
+      assertSame(mean, whole[0], 1e-6);
+    }
   }
 }

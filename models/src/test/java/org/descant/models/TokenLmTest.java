@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
@@ -251,6 +252,38 @@ class TokenLmTest {
     }
     assertThatThrownBy(() -> new TokenLmConfig(30, 2, 4, 2, 64, 3, 20, 8, 64))
         .hasMessageContaining("heads");
+  }
+
+  @Test
+  void sharesOfABatchHaveTheNoiseAndTogetherTheLossOfTheWhole() {
+    try (TokenLm model = TokenLm.create(SMALL, 7)) {
+      int[][][] codes = new int[4][][];
+      List<Conditioning> clips = new ArrayList<>();
+      for (int i = 0; i < codes.length; i++) {
+        codes[i] = randomCodes(FRAMES, 30 + i);
+        clips.add(conditioning(100 + 10 * i, i % 2 == 0, FRAMES, i));
+      }
+      double[] weights = new double[SMALL.codebooks()];
+      Arrays.fill(weights, 1);
+      var noise = new TokenLm.Noise(0.5, 0.3);
+      try (NoGrad noGrad = NoGrad.open();
+          Scope scope = Scope.open()) {
+        double whole =
+            model.loss(new TokenLm.Batch(codes, clips), noise, 9, weights).total().item();
+        double quiet =
+            model
+                .loss(new TokenLm.Batch(codes, clips), TokenLm.Noise.NONE, 9, weights)
+                .total()
+                .item();
+        assertThat(whole).isNotCloseTo(quiet, within(1e-3));
+        double sum = 0;
+        var input = model.input(new TokenLm.Batch(codes, clips), noise, 9);
+        for (int from = 0; from < 4; from += 2) {
+          sum += model.loss(input.rows(from, from + 2), weights).total().item();
+        }
+        assertThat(sum / 2).isCloseTo(whole, within(1e-6));
+      }
+    }
   }
 
   private static int[][][] generate(TokenLm model, List<Conditioning> clips, long[] seeds) {

@@ -5,7 +5,7 @@ package org.descant.tensor;
  * sentence; what libtorch said beyond its first line, including the native stack, is in the
  * {@linkplain #getCause() cause}.
  */
-public final class TensorException extends RuntimeException {
+public sealed class TensorException extends RuntimeException permits PeerLostException {
   private static final long serialVersionUID = 1L;
 
   public TensorException(String message) {

@@ -9,6 +9,7 @@ import java.util.SplittableRandom;
 import org.descant.audio.Pcm;
 import org.descant.audio.analysis.MelDistance;
 import org.descant.lab.MetricLine;
+import org.descant.models.BatchShare;
 import org.descant.models.CodecLoss;
 import org.descant.models.MagnitudeCodec;
 import org.descant.tensor.Autocast;
@@ -22,6 +23,7 @@ import org.descant.training.loop.Learner;
 import org.descant.training.loop.Loop;
 import org.descant.training.loop.Meter;
 import org.descant.training.loop.Optimisation;
+import org.descant.training.parallel.Replicas;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -47,11 +49,13 @@ final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseable {
   private final CodecLoss loss = new CodecLoss();
   private final Order order;
   private final Windows windows;
+  private final Replicas replicas;
   private MagnitudeCodec.@Nullable Step inParts;
 
   CodecStage(Setting setting) {
     this.setting = setting;
     this.recipe = setting.recipe().codec();
+    this.replicas = setting.replicas();
     this.codec =
         MagnitudeCodec.create(
             recipe.model(), Draws.key(setting.recipe().seed(), "codec weights", 0));
@@ -93,7 +97,9 @@ final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseable {
    * @return whether the end was reached; otherwise a stop was asked for, and a checkpoint written
    */
   boolean train(Checkpoints.@Nullable Saved saved, Fingerprint seen) {
-    order.write(setting.path());
+    if (replicas.leads()) {
+      order.write(setting.path());
+    }
     return new Loop<>(setting.around(), this, setting.codecRules(), seen).run(saved)
         != Loop.STOPPED;
   }
@@ -139,7 +145,8 @@ final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseable {
     try (Scope scope = Scope.open()) {
       var first = new ArrayList<Tensor>();
       for (long step = 1; step <= START_BATCHES; step++) {
-        first.add(features(batch(step).rows(), recipe.batch()));
+        float[] whole = rows(step, BatchShare.whole(recipe.batch()), 1);
+        first.add(features(whole, recipe.batch()));
       }
       codec.startAt(Tensor.cat(first, 0));
     }
@@ -170,25 +177,44 @@ final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseable {
 
   @Override
   public void end(long lastStep, Optimisation optimisation) {
-    if (!setting.logged(NAME, lastStep, MEL_DISTANCE)) {
+    if (replicas.any(!setting.logged(NAME, lastStep, MEL_DISTANCE))) {
       measure(lastStep);
     }
   }
 
-  /** Excerpts as network rows, and where they come from. */
+  /**
+   * Excerpts as network rows, and where they come from.
+   *
+   * @param rows of this process's excerpts, part after part
+   * @param recordings of the whole batch
+   * @param order of the whole batch
+   */
   record Batch(float[] rows, List<Integer> recordings, long order) {}
 
   @Override
   public Batch batch(long step) {
-    int size = recipe.batch();
-    int length = recipe.frames() * codec.samplesPerFrame();
-    float[] rows = new float[size * recipe.frames() * codec.featureSize()];
-    var recordings = new ArrayList<Integer>();
     List<Windows.Window> excerpts = Order.excerpts(windows, order, step);
-    for (int i = 0; i < size; i++) {
-      Windows.Window window = excerpts.get(i);
+    return new Batch(
+        rows(step, share(), parts()),
+        excerpts.stream().map(excerpt -> setting.trained().get(excerpt.source())).toList(),
+        Order.hash(excerpts));
+  }
+
+  private BatchShare share() {
+    return replicas.share(recipe.batch(), parts());
+  }
+
+  /** The network rows of a share of each part of a step's batch. */
+  private float[] rows(long step, BatchShare share, int parts) {
+    int length = recipe.frames() * codec.samplesPerFrame();
+    int own = share.rows();
+    float[] rows = new float[parts * own * recipe.frames() * codec.featureSize()];
+    for (int i = 0; i < parts * own; i++) {
+      int excerpt = i / own * share.of() + share.from() + i % own;
+      long position = order.position(step, excerpt);
+      Windows.Window window = windows.at(position);
       int recording = setting.trained().get(window.source());
-      SplittableRandom random = windows.draws(order.position(step, i));
+      SplittableRandom random = windows.draws(position);
       float gain = (float) StrictMath.pow(10, (2 * random.nextDouble() - 1) * recipe.gainDb() / 20);
       float[][] channels = excerpt(recording, window.from(), length);
       for (float[] channel : channels) {
@@ -198,9 +224,8 @@ final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseable {
       }
       float[] part = codec.features(channels);
       System.arraycopy(part, 0, rows, i * part.length, part.length);
-      recordings.add(recording);
     }
-    return new Batch(rows, recordings, Order.hash(excerpts));
+    return rows;
   }
 
   @Override
@@ -234,7 +259,7 @@ final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseable {
   @Override
   public Map<String, Tensor> learn(Batch batch, long step, int part) {
     int parts = recipe.accumulate();
-    int excerpts = recipe.batch() / parts;
+    int excerpts = share().rows();
     int size = batch.rows().length / parts;
     float[] rows = Arrays.copyOfRange(batch.rows(), part * size, (part + 1) * size);
     CodecLoss.Terms terms;
@@ -259,7 +284,7 @@ final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseable {
     if (part == 0 || open == null) {
       closeStep();
       long seed = Draws.key(setting.recipe().seed(), "codec quantiser", step);
-      open = codec.step(recipe.batch(), recipe.accumulate(), seed);
+      open = codec.step(share(), recipe.accumulate(), seed);
       inParts = open;
     }
     return open;
@@ -296,16 +321,21 @@ final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseable {
 
   /** Logs the mean mel distance of held-out excerpts to what the codec makes of them. */
   private void measure(long step) {
-    double sum = 0;
-    for (int recording : setting.heldOut()) {
+    double[] distances = new double[setting.heldOut().size()];
+    for (int i = replicas.rank(); i < distances.length; i += replicas.count()) {
+      int recording = setting.heldOut().get(i);
       int frames = setting.dataset().frames(recording);
       int length = Math.min(frames, MEASURED_SECONDS * codec.sampleRate());
       Pcm original = setting.dataset().read(recording, (frames - length) / 2, length);
       float[][] decoded = codec.decode(codec.encode(original.channels()));
       Pcm made = new Pcm(decoded, codec.sampleRate()).slice(0, length);
-      sum += MelDistance.between(original.mono(), made.mono());
+      distances[i] = MelDistance.between(original.mono(), made.mono());
     }
-    double mean = sum / setting.heldOut().size();
+    double sum = 0;
+    for (double distance : replicas.sum(distances)) {
+      sum += distance;
+    }
+    double mean = sum / distances.length;
     setting.log().accept(new MetricLine(NAME, step, Map.of(MEL_DISTANCE, mean)));
     setting.progress().note("codec  %d steps: held-out mel distance %.2f dB".formatted(step, mean));
   }

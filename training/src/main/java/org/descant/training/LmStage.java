@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import org.descant.lab.MetricLine;
+import org.descant.models.BatchShare;
 import org.descant.models.CodecLatents;
 import org.descant.models.Conditioning;
 import org.descant.models.GlobalConditions;
@@ -24,6 +25,7 @@ import org.descant.training.loop.Learner;
 import org.descant.training.loop.Loop;
 import org.descant.training.loop.Meter;
 import org.descant.training.loop.Optimisation;
+import org.descant.training.parallel.Replicas;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,6 +50,7 @@ final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
   private static final String BEST_LOSS = "lm.bestLoss";
   private static final String BEST_STEP = "lm.bestStep";
   private static final String MISSES = "lm.misses";
+  private static final String MEASURED = "lm.measured";
 
   /** A style excerpt lasts 4 to 10 s. */
   private static final int STYLE_FRAMES_MIN = 172;
@@ -67,16 +70,22 @@ final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
   private final Windows windows;
   private final List<TokenLm.Batch> heldOut;
   private final double[] codebookWeights;
+  private final Replicas replicas;
 
   private double bestLoss = Double.POSITIVE_INFINITY;
   private long bestStep;
   private int misses;
+
+  /** Last step whose weights were measured, over the whole run. */
+  private long measured;
+
   private @Nullable Tensor best;
   private Fingerprint seen = new Fingerprint();
 
   LmStage(Setting setting, CodecStage codec, Tokens tokens) {
     this.setting = setting;
     this.recipe = setting.recipe().lm();
+    this.replicas = setting.replicas();
     this.codec = codec;
     this.tokens = tokens;
     this.model =
@@ -149,7 +158,9 @@ final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
    * @return the last step, over the whole run, or {@link Loop#STOPPED}, after a checkpoint
    */
   long train(Checkpoints.@Nullable Saved saved, Fingerprint seen) {
-    order.write(setting.path());
+    if (replicas.leads()) {
+      order.write(setting.path());
+    }
     this.seen = seen;
     long last = new Loop<>(setting.around(), this, setting.lmRules(), seen).run(saved);
     return last == Loop.STOPPED ? last : before() + last;
@@ -202,6 +213,7 @@ final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
     bestLoss = Double.POSITIVE_INFINITY;
     bestStep = 0;
     misses = 0;
+    measured = -1;
     forgetBest();
   }
 
@@ -213,7 +225,8 @@ final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
 
   @Override
   public void after(long step, Meter meter, Optimisation optimisation) {
-    if (step % recipe.evaluateEvery() == 0 || step == steps()) {
+    boolean due = step > 0 && (step % recipe.evaluateEvery() == 0 || step == steps());
+    if (due && measured < before() + step) {
       measure(before() + step, optimisation, meter);
     }
   }
@@ -232,12 +245,17 @@ final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
   @Override
   public void end(long lastStep, Optimisation optimisation) {
     ship(optimisation);
-    saveShipped(before() + lastStep);
+    if (replicas.leads()) {
+      saveShipped(before() + lastStep);
+    }
   }
 
   // ---------------------------------------------------------------- data
 
-  /** Windows with their noise drawn, and where they come from. */
+  /**
+   * Windows with their noise drawn, and where they come from: the whole batch, whose random draws
+   * go through all rows.
+   */
   record Batch(TokenLm.Input input, List<Integer> recordings, long order) {}
 
   @Override
@@ -344,9 +362,12 @@ final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
   @Override
   public Map<String, Tensor> learn(Batch batch, long step, int part) {
     int parts = parts();
-    int rows = batch.input().rows() / parts;
+    BatchShare share = replicas.share(batch.input().rows(), parts);
+    int from = part * share.of() + share.from();
     TokenLm.Input input =
-        parts == 1 ? batch.input() : batch.input().rows(part * rows, (part + 1) * rows);
+        share.rows() == batch.input().rows()
+            ? batch.input()
+            : batch.input().rows(from, from + share.rows());
     TokenLm.Loss loss =
         model.learn(input, codebookWeights, 1.0 / parts, setting.precision(), recipe.recompute());
     var values = new LinkedHashMap<String, Tensor>();
@@ -380,6 +401,7 @@ final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
     optimisation.averaged(() -> {
       values.putAll(heldOutLosses());
       keepIfBest(step, values.getOrDefault(HELD_OUT_LOSS, Double.NaN));
+      measured = step;
     });
     double mean = values.getOrDefault(HELD_OUT_LOSS, Double.NaN);
     setting.log().accept(new MetricLine(NAME, step, values));
@@ -392,21 +414,29 @@ final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
   }
 
   private Map<String, Double> heldOutLosses() {
-    double[] sums = new double[recipe.model().codebooks()];
-    int examples = 0;
-    for (TokenLm.Batch batch : heldOut) {
+    int books = recipe.model().codebooks();
+    double[] parts = new double[heldOut.size() * books];
+    for (int b = replicas.rank(); b < heldOut.size(); b += replicas.count()) {
+      TokenLm.Batch batch = heldOut.get(b);
       try (NoGrad noGrad = NoGrad.open();
           Scope scope = Scope.open()) {
         TokenLm.Loss loss;
         try (Autocast autocast = Autocast.open(setting.precision())) {
           loss = model.loss(batch, TokenLm.Noise.NONE, 0);
         }
-        int count = batch.codes().length;
-        for (int k = 0; k < sums.length; k++) {
-          sums[k] += loss.perCodebook().get(k).item() * count;
+        for (int k = 0; k < books; k++) {
+          parts[b * books + k] = loss.perCodebook().get(k).item() * batch.codes().length;
         }
-        examples += count;
       }
+    }
+    parts = replicas.sum(parts);
+    double[] sums = new double[books];
+    int examples = 0;
+    for (int b = 0; b < heldOut.size(); b++) {
+      for (int k = 0; k < books; k++) {
+        sums[k] += parts[b * books + k];
+      }
+      examples += heldOut.get(b).codes().length;
     }
     double mean = 0;
     for (double sum : sums) {
@@ -550,6 +580,7 @@ final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
     numbers.put(BEST_LOSS, bestLoss);
     numbers.put(BEST_STEP, (double) bestStep);
     numbers.put(MISSES, (double) misses);
+    numbers.put(MEASURED, (double) measured);
   }
 
   @Override
@@ -569,6 +600,7 @@ final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
     bestLoss = numbers.getOrDefault(BEST_LOSS, Double.POSITIVE_INFINITY);
     bestStep = numbers.getOrDefault(BEST_STEP, 0.0).longValue();
     misses = numbers.getOrDefault(MISSES, 0.0).intValue();
+    measured = numbers.getOrDefault(MEASURED, (double) saved.facts().step()).longValue();
     forgetBest();
     try (Safetensors state = Safetensors.open(saved.path().resolve(Checkpoints.STATE));
         Scope scope = Scope.open()) {

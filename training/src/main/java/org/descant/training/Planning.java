@@ -17,6 +17,7 @@ import org.descant.shards.Dataset;
 import org.descant.training.loop.Learner;
 import org.descant.training.loop.Meter;
 import org.descant.training.loop.Trial;
+import org.descant.training.parallel.Replicas;
 
 /**
  * Builds everything that a run builds, takes one step of each stage, and says what the run would
@@ -68,7 +69,7 @@ public final class Planning {
    * @throws TrainingException when recipe and dataset cannot work together at all
    */
   public static Plan of(Recipe requested, Dataset dataset, Path runFolder) {
-    Trainer.Resolved resolved = Trainer.resolve(requested);
+    Trainer.Resolved resolved = Trainer.resolve(requested, 1);
     double peak = resolved.matmulPeak();
     try (Setting setting =
         Setting.of(
@@ -77,7 +78,8 @@ public final class Planning {
             dataset,
             runFolder,
             peak,
-            Setting.Listeners.NONE)) {
+            Setting.Listeners.NONE,
+            Replicas.ALONE)) {
       return new Planning(setting, requested, peak).plan();
     }
   }

@@ -75,6 +75,11 @@ public final class Replay {
           "the code is another: tree %s then, %s now"
               .formatted(start(record.codeTree()), start(code)));
     }
+    if (record.facts().get(Trainer.WORKERS) instanceof Number workers && workers.intValue() > 1) {
+      cautions.add(
+          "%s processes trained it and one replays it: sums are rounded in another order"
+              .formatted(workers));
+    }
     NativeRuntime.Description runtime = NativeRuntime.describe();
     if (!Trainer.processor(runtime).equals(record.processor())) {
       cautions.add(

@@ -16,6 +16,7 @@ import org.descant.training.loop.Checkpoints;
 import org.descant.training.loop.Loop;
 import org.descant.training.loop.Optimisation;
 import org.descant.training.loop.Schedule;
+import org.descant.training.parallel.Replicas;
 
 /**
  * What the stages of one run share.
@@ -60,6 +61,7 @@ record Setting(
    * Splits the dataset as the recipe says.
    *
    * @param matmulPeak operations a second that the machine was measured to reach; 0: not measured
+   * @param replicas the processes that train together
    */
   static Setting of(
       Recipe recipe,
@@ -67,7 +69,8 @@ record Setting(
       Dataset dataset,
       Path path,
       double matmulPeak,
-      Listeners listeners) {
+      Listeners listeners,
+      Replicas replicas) {
     List<Integer> heldOut =
         dataset.heldOut(recipe.heldOut()).stream().filter(i -> !dataset.withdrawn(i)).toList();
     var trained = new ArrayList<Integer>();
@@ -91,7 +94,8 @@ record Setting(
             listeners.progress,
             listeners.stop,
             checkpoints,
-            new CheckpointWriter(checkpoints, listeners.events)),
+            new CheckpointWriter(checkpoints, listeners.events),
+            replicas),
         List.copyOf(trained),
         heldOut);
   }
@@ -102,6 +106,10 @@ record Setting(
 
   Progress progress() {
     return around.progress();
+  }
+
+  Replicas replicas() {
+    return around.replicas();
   }
 
   boolean isStopped() {

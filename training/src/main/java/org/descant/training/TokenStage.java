@@ -66,7 +66,8 @@ final class TokenStage {
   @Nullable Tokens code() {
     var jobs = new ArrayList<Job>();
     for (int recording = 0; recording < setting.dataset().size(); recording++) {
-      if (!isCoded(recording)) {
+      boolean own = recording % setting.replicas().count() == setting.replicas().rank();
+      if (own && !isCoded(recording)) {
         int frames = setting.dataset().frames(recording);
         List<Copy> copies = copies(recording);
         for (Copy copy : copies) {
@@ -78,10 +79,8 @@ final class TokenStage {
         }
       }
     }
-    if (!jobs.isEmpty() && !code(jobs)) {
-      return null;
-    }
-    return load();
+    boolean stopped = !jobs.isEmpty() && !code(jobs);
+    return setting.replicas().meet(NAME, stopped) ? null : load();
   }
 
   /** The copies of a recording that are coded. */
@@ -105,7 +104,7 @@ final class TokenStage {
             jobs.size(),
             setting.recipe().logEvery(),
             0,
-            setting.log(),
+            setting.replicas().leads() ? setting.log() : line -> {},
             setting.progress());
     try (var data = new Prefetch<>(NAME, n -> rows(jobs.get((int) n - 1)), 1, jobs.size())) {
       var codesByCopy = new LinkedHashMap<String, List<int[][]>>();

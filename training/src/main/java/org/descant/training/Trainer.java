@@ -8,8 +8,11 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import org.descant.audio.Pcm;
 import org.descant.lab.Lab;
+import org.descant.lab.MetricLine;
+import org.descant.lab.RunEvent;
 import org.descant.lab.RunFolder;
 import org.descant.lab.RunRecord;
 import org.descant.lab.RunStatus;
@@ -18,11 +21,15 @@ import org.descant.models.ModelCard;
 import org.descant.shards.Dataset;
 import org.descant.tensor.MatrixPeak;
 import org.descant.tensor.NativeRuntime;
+import org.descant.tensor.PeerLostException;
 import org.descant.tensor.Precision;
 import org.descant.tensor.Tensor;
 import org.descant.training.loop.Checkpoints;
 import org.descant.training.loop.Fingerprint;
 import org.descant.training.loop.Loop;
+import org.descant.training.loop.Optimisation;
+import org.descant.training.parallel.Replicas;
+import org.descant.training.parallel.Unlogged;
 
 /**
  * One training run: codec, tokens, language model. Run it again with the same folder after any kind
@@ -44,6 +51,8 @@ public final class Trainer {
   private static final String MODEL_FOLDER = "model";
   private static final String REQUESTED_HASH = "requestedRecipeHash";
   private static final String FAILURE = "failure";
+  private static final String BEGUN = "begun";
+  static final String WORKERS = "workers";
   private static final String SECONDS = "seconds.";
   private static final String ORDER = "order.";
   static final double PEAK_SECONDS = 0.05;
@@ -53,7 +62,12 @@ public final class Trainer {
   private final Dataset dataset;
   private final Path path;
   private final Progress progress;
+  private final Replicas replicas;
   private volatile boolean stopRequested;
+
+  /** Where the first process writes; of the others only the last lines are kept. */
+  private record Book(
+      Consumer<RunRecord> record, Consumer<MetricLine> metrics, Consumer<RunEvent> events) {}
 
   /**
    * Prepares a run; nothing is written before {@link #run}.
@@ -63,10 +77,22 @@ public final class Trainer {
    * @param runFolder new, or of a run of the same recipe and dataset that goes on
    */
   public Trainer(Recipe recipe, Dataset dataset, Path runFolder, Progress progress) {
+    this(recipe, dataset, runFolder, progress, Replicas.ALONE);
+  }
+
+  /**
+   * Prepares one process of a run.
+   *
+   * @param progress heard of the first process only
+   * @param replicas the processes of the run; stays open and belongs to the caller
+   */
+  public Trainer(
+      Recipe recipe, Dataset dataset, Path runFolder, Progress progress, Replicas replicas) {
     this.requested = recipe;
     this.dataset = dataset;
     this.path = runFolder;
-    this.progress = progress;
+    this.progress = replicas.leads() ? progress : Progress.NONE;
+    this.replicas = replicas;
   }
 
   /** Runs to the end without a way to stop. */
@@ -95,19 +121,30 @@ public final class Trainer {
    * @return the record: {@code FINISHED}, or {@code STOPPED} when {@link #stop} was called
    * @throws TrainingException when the folder is of another run, or a loss is not finite
    * @throws org.descant.lab.LabException when another process works on the run, or the disk fails
+   * @throws PeerLostException when another process of the run was lost; the same run goes on when
+   *     all are started again
    */
   public RunRecord run() {
+    replicas.share(requested.batch(), requested.accumulate());
+    replicas.share(requested.codec().batch(), requested.codec().accumulate());
+    Optimisation.requireSupported(requested.codec().optimiser(), replicas);
+    Optimisation.requireSupported(requested.lm().optimiser(), replicas);
+    if (!replicas.leads()) {
+      return follow();
+    }
     if (RunFolder.isRun(path)) {
       RunRecord record = RunFolder.record(path);
       requireSame(record);
       if (record.status() == RunStatus.FINISHED) {
+        replicas.meet(BEGUN, false);
         return record;
       }
     }
     try (RunFolder folder = RunFolder.openForWriting(path)) {
       RunRecord record = begin(folder);
+      replicas.meet(BEGUN, false);
       try {
-        return train(folder, record);
+        return train(new Book(folder::save, folder::log, folder::event), record);
       } catch (TrainingException e) {
         folder.save(
             RunFolder.record(path)
@@ -118,6 +155,24 @@ public final class Trainer {
                     Map.of(FAILURE, String.valueOf(e.getMessage()))));
         throw e;
       }
+    }
+  }
+
+  /** Trains beside the first process, which keeps the record and has resolved the recipe. */
+  private RunRecord follow() {
+    replicas.meet(BEGUN, false);
+    RunRecord record = RunFolder.record(path);
+    requireSame(record);
+    if (record.status() == RunStatus.FINISHED) {
+      return record;
+    }
+    NativeRuntime.init(record.threads());
+    var unlogged = new Unlogged();
+    try {
+      return train(new Book(ignored -> {}, unlogged::log, unlogged::event), record);
+    } catch (PeerLostException e) {
+      unlogged.write(path, replicas.rank());
+      throw e;
     }
   }
 
@@ -161,12 +216,17 @@ public final class Trainer {
    */
   record Resolved(Recipe recipe, double matmulPeak) {}
 
-  /** Measures what {@code auto} means on this machine now, and what its products reach. */
-  static Resolved resolve(Recipe requested) {
+  /**
+   * Measures what {@code auto} means on this machine now, and what its products reach.
+   *
+   * @param processes of the run that share this machine
+   */
+  static Resolved resolve(Recipe requested, int processes) {
     int threads =
         requested.threads() > 0
             ? requested.threads()
-            : Math.min(Runtime.getRuntime().availableProcessors(), AUTO_THREADS_MAX);
+            : Math.clamp(
+                Runtime.getRuntime().availableProcessors() / processes, 1, AUTO_THREADS_MAX);
     NativeRuntime.init(threads);
     Precision precision =
         requested.precision().equals("auto")
@@ -192,7 +252,7 @@ public final class Trainer {
       NativeRuntime.init(record.threads());
       record = record.with(RunStatus.RUNNING, null, record.step(), Map.of());
     } else {
-      Resolved resolved = resolve(requested);
+      Resolved resolved = resolve(requested, replicas.localCount());
       Recipe recipe = resolved.recipe();
       int threads = recipe.threads();
       double peak = resolved.matmulPeak();
@@ -223,21 +283,28 @@ public final class Trainer {
     return record;
   }
 
-  private RunRecord train(RunFolder folder, RunRecord record) {
+  private RunRecord train(Book book, RunRecord record) {
     Recipe recipe = RecipeText.fromMap(record.effectiveRecipe());
     double peak = record.facts().get(MATMUL_PEAK) instanceof Number n ? n.doubleValue() : 0;
-    var listeners =
-        new Setting.Listeners(folder::log, folder::event, progress, () -> stopRequested);
-    try (Setting setting = Setting.of(recipe, record.recipeHash(), dataset, path, peak, listeners);
+    var listeners = new Setting.Listeners(book.metrics, book.events, progress, () -> stopRequested);
+    try (Setting setting =
+            Setting.of(recipe, record.recipeHash(), dataset, path, peak, listeners, replicas);
         var codec = new CodecStage(setting);
         var weights = codec.codec()) {
-      return train(folder, record, setting, codec);
+      return train(book, record, setting, codec);
     }
   }
 
-  private RunRecord train(RunFolder folder, RunRecord record, Setting setting, CodecStage codec) {
+  private RunRecord train(Book book, RunRecord record, Setting setting, CodecStage codec) {
     Recipe recipe = setting.recipe();
     Optional<Checkpoints.Saved> saved = setting.checkpoints().latest();
+    long after = saved.map(s -> s.facts().step()).orElse(0L);
+    requireSameStep(after);
+    if (replicas.leads()) {
+      Unlogged.Left left = Unlogged.take(path, after);
+      left.metrics().forEach(book.metrics);
+      left.events().forEach(book.events);
+    }
     String stage = saved.map(s -> s.facts().stage()).orElse("");
     progress.note(
         "%s: %d recordings to learn from, %d held out, %.1f minutes; %s, %d threads%s"
@@ -250,6 +317,7 @@ public final class Trainer {
                 recipe.threads(),
                 saved.map(s -> "; goes on after step " + s.facts().step()).orElse("")));
     var facts = new LinkedHashMap<String, Object>(record.facts());
+    facts.put(WORKERS, replicas.count());
     facts.put(ORDER + CodecStage.NAME, codec.order().fingerprint());
     var seen = new Fingerprint();
     long begin = System.nanoTime();
@@ -257,9 +325,9 @@ public final class Trainer {
       boolean done = codec.train(saved.orElse(null), seen);
       begin = timed(facts, CodecStage.NAME, begin);
       if (!done) {
-        return ended(folder, record, RunStatus.STOPPED, facts);
+        return ended(book, record, RunStatus.STOPPED, facts);
       }
-      folder.save(record.with(RunStatus.RUNNING, null, recipe.codecSteps(), facts));
+      book.record.accept(record.with(RunStatus.RUNNING, null, recipe.codecSteps(), facts));
       saved = Optional.empty();
     } else {
       codec.restoreWeights(saved.orElseThrow());
@@ -267,7 +335,7 @@ public final class Trainer {
     Tokens tokens = new TokenStage(setting, codec.codec()).code();
     begin = timed(facts, TokenStage.NAME, begin);
     if (tokens == null) {
-      return ended(folder, record, RunStatus.STOPPED, facts);
+      return ended(book, record, RunStatus.STOPPED, facts);
     }
 
     try (var lm = new LmStage(setting, codec, tokens)) {
@@ -282,14 +350,27 @@ public final class Trainer {
       }
       timed(facts, LmStage.NAME, begin);
       if (last == Loop.STOPPED) {
-        return ended(folder, record, RunStatus.STOPPED, facts);
+        return ended(book, record, RunStatus.STOPPED, facts);
+      }
+      if (!replicas.leads()) {
+        return record;
       }
       facts.putAll(figures(path, recipe));
       facts.putAll(seen(path, last));
       facts.put("orderSeen", seen.toString());
       ModelCard card = ship(setting, record, facts, last, codec, tokens, lm, modelFolder(path));
       facts.put("model", card.id());
-      return ended(folder, record, RunStatus.FINISHED, facts);
+      return ended(book, record, RunStatus.FINISHED, facts);
+    }
+  }
+
+  /** Processes that go on from different checkpoints see different run folders. */
+  private void requireSameStep(long step) {
+    if (!replicas.agree(step)) {
+      throw new TrainingException(
+          ("rank %d finds checkpoint %d in %s, others find another; the run folder must be the same"
+                  + " one on all machines")
+              .formatted(replicas.rank(), step, path));
     }
   }
 
@@ -340,7 +421,14 @@ public final class Trainer {
     NativeRuntime.init(1);
     Recipe recipe = RecipeText.fromMap(record.effectiveRecipe());
     try (Setting setting =
-            Setting.of(recipe, record.recipeHash(), dataset, runFolder, 0, Setting.Listeners.NONE);
+            Setting.of(
+                recipe,
+                record.recipeHash(),
+                dataset,
+                runFolder,
+                0,
+                Setting.Listeners.NONE,
+                Replicas.ALONE);
         var codec = new CodecStage(setting);
         var weights = codec.codec()) {
       Checkpoints.Saved saved =
@@ -404,11 +492,11 @@ public final class Trainer {
   }
 
   private RunRecord ended(
-      RunFolder folder, RunRecord record, RunStatus status, Map<String, Object> facts) {
+      Book book, RunRecord record, RunStatus status, Map<String, Object> facts) {
     long step =
         new Checkpoints(path, 1, 1).latest().map(s -> s.facts().step()).orElse(record.step());
     RunRecord ended = record.with(status, Instant.now(), step, facts);
-    folder.save(ended);
+    book.record.accept(ended);
     if (status == RunStatus.FINISHED) {
       progress.note("%s: finished, the model is in %s".formatted(record.id(), modelFolder(path)));
     } else {

@@ -33,18 +33,22 @@ public interface Learner<B> {
    */
   long[] matrices(ParameterStore.Parameter parameter);
 
-  /** The batch of a step, from 1: a pure function of it. Called on another thread. */
+  /**
+   * The batch of a step, from 1: a pure function of it, and of which rows are this process's.
+   * Called on another thread.
+   */
   B batch(long step);
 
-  /** ISRCs of the batch's recordings, in its order. */
+  /** ISRCs of the whole batch's recordings, in its order. */
   List<String> recordings(B batch);
 
-  /** A hash of which excerpts the batch holds, in which order. */
+  /** A hash of which excerpts the whole batch holds, in which order. */
   long order(B batch);
 
   /**
-   * Forward and backward pass of a part: adds its share of the gradient, and returns scalars
-   * without gradients, {@link Optimisation#LOSS} among them. A scope is open.
+   * Forward and backward pass of a part, or of this process's rows of it: adds its share of the
+   * gradient, and returns scalars without gradients, means over the rows, {@link Optimisation#LOSS}
+   * among them. A scope is open.
    */
   Map<String, Tensor> learn(B batch, long step, int part);
 
@@ -71,7 +75,11 @@ public interface Learner<B> {
   /** Goes on from a checkpoint of this stage: the weights and the stage's own state. */
   void restore(Checkpoints.Saved saved);
 
-  /** Called after every step, skipped ones too; measures when it is time. */
+  /**
+   * Called after every step, skipped ones too; measures when it is time. Called again where a run
+   * goes on after a step, because the process may have been lost before it measured: what was done
+   * is not done twice.
+   */
   void after(long step, Meter meter, Optimisation optimisation);
 
   /** Whether there is nothing more to learn before the last step. */

@@ -9,10 +9,12 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.descant.lab.MetricLine;
 import org.descant.lab.RunEvent;
+import org.descant.tensor.PeerLostException;
 import org.descant.tensor.Safetensors;
 import org.descant.tensor.Tensor;
 import org.descant.training.Progress;
 import org.descant.training.TrainingException;
+import org.descant.training.parallel.Replicas;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +37,7 @@ public final class Loop<B> {
    * @param stop whether somebody asked the run to stop after the present step
    * @param checkpoints of the run
    * @param writer that writes them
+   * @param replicas the processes that train together; the first one writes
    */
   public record Surroundings(
       int logEvery,
@@ -44,7 +47,8 @@ public final class Loop<B> {
       Progress progress,
       BooleanSupplier stop,
       Checkpoints checkpoints,
-      CheckpointWriter writer) {}
+      CheckpointWriter writer,
+      Replicas replicas) {}
 
   /** How an attempt to reach the end went. */
   private sealed interface Attempt {
@@ -52,8 +56,8 @@ public final class Loop<B> {
 
     record Stopped() implements Attempt {}
 
-    /** Goes on from a checkpoint, or from the stage's beginning where there is none. */
-    record Rewound(Checkpoints.@Nullable Saved to) implements Attempt {}
+    /** Goes on from before a step, counted over the whole run. */
+    record Rewound(long at) implements Attempt {}
   }
 
   private final Surroundings around;
@@ -82,8 +86,18 @@ public final class Loop<B> {
    * @param saved a checkpoint of this stage to go on from; {@code null} begins
    * @return the last step that was done, of the stage, or {@link #STOPPED}, after a checkpoint
    * @throws TrainingException when the guard's policy or limit says so, naming step and recordings
+   * @throws PeerLostException when another process was lost; one of those that are left has saved
+   *     the last step that any of them completed, if it could
    */
   public long run(Checkpoints.@Nullable Saved saved) {
+    try {
+      return attempts(saved);
+    } finally {
+      around.replicas.end(learner.parameters());
+    }
+  }
+
+  private long attempts(Checkpoints.@Nullable Saved saved) {
     Checkpoints.Saved from = saved;
     boolean again = false;
     while (true) {
@@ -93,7 +107,7 @@ public final class Loop<B> {
               learner.before() + 1,
               learner.steps(),
               around.logEvery,
-              around.matmulPeak,
+              around.matmulPeak * around.replicas.count(),
               around.log,
               around.progress);
       switch (attempt(from, again, meter)) {
@@ -104,7 +118,7 @@ public final class Loop<B> {
           return STOPPED;
         }
         case Attempt.Rewound rewound -> {
-          from = rewound.to;
+          from = rewind(rewound.at);
           again = true;
         }
       }
@@ -120,8 +134,15 @@ public final class Loop<B> {
       }
       learner.start();
     }
+    around.replicas.start(learner.parameters());
     try (var optimisation =
-        new Optimisation(learner.name(), learner.parameters(), rules, guard, learner::matrices)) {
+        new Optimisation(
+            learner.name(),
+            learner.parameters(),
+            rules,
+            guard,
+            learner::matrices,
+            around.replicas)) {
       long done = 0;
       Map<String, Double> numbers = from == null ? orderBefore : from.facts().numbers();
       guard.restore(from == null ? Map.of() : numbers);
@@ -134,6 +155,7 @@ public final class Loop<B> {
         try (Safetensors state = Safetensors.open(from.path().resolve(Checkpoints.STATE))) {
           optimisation.restoreFrom(state);
         }
+        learner.after(done, meter, optimisation);
       }
       return steps(done, meter, optimisation);
     }
@@ -145,7 +167,7 @@ public final class Loop<B> {
     try (var data = new Prefetch<>(learner.name(), learner::batch, done + 1, steps)) {
       for (long step = done + 1; step <= steps && !learner.isDone(); step++) {
         B batch = data.take(step);
-        order.add(learner.order(batch));
+        around.replicas.step(learner.before() + step);
         Optimisation.Outcome outcome = null;
         if (!guard.skips(learner.before() + step)) {
           outcome = learn(batch, step, optimisation);
@@ -156,23 +178,31 @@ public final class Loop<B> {
             }
           }
         }
+        order.add(learner.order(batch));
         measured(step, outcome, meter, data);
+        last = step;
         learner.after(step, meter, optimisation);
         around.writer.check();
         boolean atEnd = step == steps || learner.isDone();
-        boolean stop = around.stop.getAsBoolean() && step < steps;
+        boolean stop = around.replicas.any(around.stop.getAsBoolean()) && step < steps;
         if (atEnd ? learner.savesLast() || stop : isRegular(step) || stop) {
-          if (!optimisation.isFinite()) {
+          var state = new LinkedHashMap<String, Tensor>();
+          optimisation.saveTo(state);
+          if (around.replicas.any(!optimisation.isFinite(state))) {
             return broken(step, batch);
           }
-          save(step, optimisation, meter);
+          if (around.replicas.leads()) {
+            save(step, state, meter);
+          }
         }
         if (stop) {
           around.writer.await();
           return new Attempt.Stopped();
         }
-        last = step;
       }
+    } catch (PeerLostException e) {
+      rescue(last, optimisation, meter);
+      throw e;
     }
     learner.end(last, optimisation);
     around.writer.await();
@@ -210,7 +240,7 @@ public final class Loop<B> {
     facts.put("gradientNorm", json(outcome.gradientNorm()));
     requireSurvival(at, batch, reason, facts);
     if (guard.options().policy().equals(Guard.REWIND)) {
-      return rewind(at);
+      return new Attempt.Rewound(at);
     }
     guard.skip(at, at);
     event("guard.skipped", at, Map.of("first", at, "last", at));
@@ -228,7 +258,7 @@ public final class Loop<B> {
     }
     String reason = "the weights are not finite after this step; no checkpoint was made of them";
     requireSurvival(at, batch, reason, new LinkedHashMap<>());
-    return rewind(at);
+    return new Attempt.Rewound(at);
   }
 
   /** Says what was refused, and stops the run when policy or limit ask for it. */
@@ -256,14 +286,26 @@ public final class Loop<B> {
             .formatted(at, learner.name(), reason, names, learner.name(), advice));
   }
 
-  private Attempt.Rewound rewind(long at) {
+  /**
+   * Leaves batches out, on all processes alike.
+   *
+   * @return the checkpoint to go on from, or {@code null} for the stage's beginning
+   */
+  private Checkpoints.@Nullable Saved rewind(long at) {
     around.writer.await();
+    around.replicas.any(false); // from here on the first process has written what it had to
     Checkpoints.Saved to = around.checkpoints.regularBefore(learner.name(), at).orElse(null);
     long step = to == null ? learner.before() : to.facts().step();
+    if (!around.replicas.agree(step)) {
+      throw new TrainingException(
+          ("step %d (%s): this process would go back to checkpoint %d, others to another; the run"
+                  + " folder must be the same one on all machines")
+              .formatted(at, learner.name(), step));
+    }
     long first = Math.max(step, at - 1 - guard.options().before()) + 1;
     guard.skip(first, at);
     event("guard.rewound", at, Map.of("to", step, "first", first, "last", at));
-    return new Attempt.Rewound(to);
+    return to;
   }
 
   private void event(String name, long step, Map<String, Object> facts) {
@@ -277,12 +319,23 @@ public final class Loop<B> {
 
   // ---------------------------------------------------------------- checkpoints
 
-  private void save(long step, Optimisation optimisation, Meter meter) {
+  /** A process was lost: saves the last step if it falls to this one. */
+  private void rescue(long last, Optimisation optimisation, Meter meter) {
+    around.writer.await(); // before another may write
+    if (around.replicas.rescues(learner.before() + last)) {
+      var state = new LinkedHashMap<String, Tensor>();
+      optimisation.saveTo(state);
+      if (optimisation.isFinite(state)) {
+        save(last, state, meter);
+        around.writer.await();
+      }
+    }
+  }
+
+  private void save(long step, Map<String, Tensor> state, Meter meter) {
     long at = learner.before() + step;
     var model = new LinkedHashMap<String, Tensor>();
     learner.saveWeights(model);
-    var state = new LinkedHashMap<String, Tensor>();
-    optimisation.saveTo(state);
     var numbers = new TreeMap<String, Double>(meter.state());
     numbers.putAll(guard.state());
     order.saveTo(numbers);

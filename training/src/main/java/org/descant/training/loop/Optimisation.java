@@ -3,6 +3,7 @@ package org.descant.training.loop;
 import static org.descant.training.TrainingException.require;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,9 +16,12 @@ import org.descant.tensor.Muon;
 import org.descant.tensor.NoGrad;
 import org.descant.tensor.Optimizer;
 import org.descant.tensor.ParameterStore;
+import org.descant.tensor.PeerLostException;
 import org.descant.tensor.Safetensors;
 import org.descant.tensor.Scope;
 import org.descant.tensor.Tensor;
+import org.descant.training.TrainingException;
+import org.descant.training.parallel.Replicas;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,7 +30,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The loss, the gradient norm and whatever else a step reports are read from the device at once,
  * the one time that the host waits. A refused step leaves everything as it was, codebooks included:
- * they move in the forward pass, so they are remembered before it. Belongs to the training thread.
+ * they move in the forward pass, so they are remembered before it. So does one during which another
+ * process was lost. What decides is the mean over all processes, so all decide alike. Belongs to
+ * the training thread.
  */
 public final class Optimisation implements AutoCloseable {
   /** The scalar among a part's that is learned from. */
@@ -96,6 +102,7 @@ public final class Optimisation implements AutoCloseable {
   private final ParameterStore store;
   private final Rules rules;
   private final Guard guard;
+  private final Replicas replicas;
   private final String prefix;
   private final Optimizer optimizer;
   private final @Nullable Ema ema;
@@ -106,18 +113,22 @@ public final class Optimisation implements AutoCloseable {
    *
    * @param stage whose name its tensors carry in a checkpoint
    * @param matrices the hidden matrices for Muon, see {@link Muon}
+   * @param replicas that average their gradients; they have started on the store
    */
   Optimisation(
       String stage,
       ParameterStore store,
       Rules rules,
       Guard guard,
-      Function<ParameterStore.Parameter, long[]> matrices) {
+      Function<ParameterStore.Parameter, long[]> matrices,
+      Replicas replicas) {
     this.store = store;
     this.rules = rules;
     this.guard = guard;
+    this.replicas = replicas;
     this.prefix = stage + ".";
     Options options = rules.optimiser;
+    requireSupported(options, replicas);
     var adamW = new AdamW.Options(options.beta1, options.beta2, EPSILON, rules.weightDecay);
     this.optimizer =
         switch (options.name) {
@@ -127,11 +138,20 @@ public final class Optimisation implements AutoCloseable {
                   new Muon.Options(options.momentum, options.rounds, options.matrixRate),
                   adamW,
                   matrices);
-          default -> new AdamW(store, adamW);
+          default -> replicas.adamW(store, adamW);
         };
     this.ema = rules.emaDecay > 0 ? new Ema(store, rules.emaDecay) : null;
     try (Scope scope = Scope.open()) {
       this.stateBefore = store.state().count() > 0 ? store.state().copy().retain() : null;
+    }
+  }
+
+  /** Fails where an optimizer's state cannot be spread over processes as they ask for. */
+  public static void requireSupported(Options options, Replicas replicas) {
+    if (replicas.sharded() && options.name.equals(MUON)) {
+      throw new TrainingException(
+          "--shard-optimizer spreads AdamW's state only; leave it out, or set optimiser.name to"
+              + " adamw");
     }
   }
 
@@ -141,37 +161,51 @@ public final class Optimisation implements AutoCloseable {
    * @param step of the stage, from 1
    * @param learn adds a part's share of the gradient and returns its scalars, {@link #LOSS} among
    *     them, the same names for every part
+   * @throws PeerLostException when another process was lost: the step was not taken
    */
   Outcome step(long step, int parts, IntFunction<Map<String, Tensor>> learn) {
     try (Scope scope = Scope.open()) {
       copyState(stateBefore, store.state());
       store.zeroGradients();
-      List<String> names = new ArrayList<>();
-      List<Tensor> scalars = new ArrayList<>();
-      for (int part = 0; part < parts; part++) {
-        try (Scope inner = Scope.open()) {
-          learn
-              .apply(part)
-              .forEach((name, scalar) -> {
-                names.add(name);
-                scalars.add(inner.keep(scalar.to(DType.F32).reshape(1)));
-              });
-        }
-      }
-      Map<String, Double> values = new LinkedHashMap<>();
-      double norm = read(names, scalars, parts, values);
-      String refusal = guard.judge(values.getOrDefault(LOSS, Double.NaN), norm);
-      if (refusal == null) {
-        store.clipGradients(norm, rules.clip);
-        optimizer.step(rules.schedule.at(step));
-        if (ema != null) {
-          ema.update();
-        }
-      } else {
+      try {
+        return stepped(step, parts, learn);
+      } catch (PeerLostException e) {
         copyState(store.state(), stateBefore);
+        throw e;
       }
-      return new Outcome(values, norm, refusal);
     }
+  }
+
+  private Outcome stepped(long step, int parts, IntFunction<Map<String, Tensor>> learn) {
+    List<String> names = new ArrayList<>();
+    List<Tensor> scalars = new ArrayList<>();
+    for (int part = 0; part < parts; part++) {
+      if (part == parts - 1) {
+        replicas.arm(store);
+      }
+      try (Scope inner = Scope.open()) {
+        learn
+            .apply(part)
+            .forEach((name, scalar) -> {
+              names.add(name);
+              scalars.add(inner.keep(scalar.to(DType.F32).reshape(1)));
+            });
+      }
+    }
+    replicas.average(store);
+    Map<String, Double> values = new LinkedHashMap<>();
+    double norm = read(names, scalars, parts, values);
+    String refusal = guard.judge(values.getOrDefault(LOSS, Double.NaN), norm);
+    if (refusal == null) {
+      store.clipGradients(norm, rules.clip);
+      optimizer.step(rules.schedule.at(step));
+      if (ema != null) {
+        ema.update();
+      }
+    } else {
+      copyState(store.state(), stateBefore);
+    }
+    return new Outcome(values, norm, refusal);
   }
 
   private static void copyState(@Nullable Tensor to, @Nullable Tensor from) {
@@ -182,7 +216,10 @@ public final class Optimisation implements AutoCloseable {
     }
   }
 
-  /** Means over parts into {@code values}; returns the gradient norm. The host waits here. */
+  /**
+   * Means over parts and processes into {@code values}; returns the gradient norm. The host waits
+   * here.
+   */
   private double read(
       List<String> names, List<Tensor> scalars, int parts, Map<String, Double> values) {
     try (NoGrad noGrad = NoGrad.open()) {
@@ -191,7 +228,17 @@ public final class Optimisation implements AutoCloseable {
       for (int i = 0; i < names.size(); i++) {
         values.merge(names.get(i), (double) numbers[i] / parts, Double::sum);
       }
-      return numbers[names.size()];
+      double[] means =
+          Arrays.copyOf(
+              values.values().stream().mapToDouble(Double::doubleValue).toArray(),
+              values.size() + 1);
+      means[values.size()] = numbers[names.size()];
+      means = replicas.mean(means);
+      int at = 0;
+      for (var value : values.entrySet()) {
+        value.setValue(means[at++]);
+      }
+      return means[at];
     }
   }
 
@@ -216,10 +263,13 @@ public final class Optimisation implements AutoCloseable {
     }
   }
 
-  /** Whether everything that a checkpoint would hold is finite. The host waits once. */
-  boolean isFinite() {
-    Map<String, Tensor> all = new LinkedHashMap<>();
-    saveTo(all);
+  /**
+   * Whether everything that a checkpoint would hold is finite. The host waits once.
+   *
+   * @param saved moments and average, from {@link #saveTo}
+   */
+  boolean isFinite(Map<String, Tensor> saved) {
+    Map<String, Tensor> all = new LinkedHashMap<>(saved);
     all.put("values", store.values());
     if (stateBefore != null) {
       all.put("state", store.state());
@@ -237,7 +287,7 @@ public final class Optimisation implements AutoCloseable {
     return optimizer.stateBytes() + (ema == null ? 0 : store.values().count() * Float.BYTES);
   }
 
-  /** Adds moments and average to a checkpoint. */
+  /** Adds moments and average to a checkpoint; all processes do where state is sharded. */
   void saveTo(Map<String, Tensor> state) {
     optimizer.saveTo(optimizerPrefix(), state);
     if (ema != null) {

@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;
 import org.descant.tensor.Tensor;
+import org.descant.training.parallel.Replicas;
 
 /**
  * The first steps of a stage, taken to see what a run of it would cost. Nothing is kept.
@@ -37,7 +38,8 @@ public record Trial(
             learner.parameters(),
             rules,
             new Guard(rules.guard()),
-            learner::matrices)) {
+            learner::matrices,
+            Replicas.ALONE)) {
       B first = learner.batch(1);
       Optimisation.Outcome outcome =
           optimisation.step(1, learner.parts(), part -> learner.learn(first, 1, part));

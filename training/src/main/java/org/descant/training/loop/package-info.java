@@ -12,7 +12,8 @@
  * the state in the checkpoint; the guard's decisions are part of it, so a run that was cut off
  * decides again what it decided before. A refused step changes no weight, no codebook and no
  * average. A checkpoint holds finite numbers only and appears whole, by rename. The host waits for
- * the device once a step.
+ * the device once a step. Where several processes train, all decide by the same means, all go back
+ * to the same checkpoint, and one writes; see {@link org.descant.training.parallel}.
  *
  * <p>What it refuses: more refused batches than the recipe allows, a checkpoint of weights that are
  * not finite.

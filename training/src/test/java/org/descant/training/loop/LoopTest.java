@@ -20,6 +20,7 @@ import org.descant.tensor.Safetensors;
 import org.descant.tensor.Scope;
 import org.descant.training.Progress;
 import org.descant.training.TrainingException;
+import org.descant.training.parallel.Replicas;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -62,7 +63,15 @@ class LoopTest {
         var writer = new CheckpointWriter(checkpoints, folder::event)) {
       var around =
           new Loop.Surroundings(
-              1, 1e9, folder::log, folder::event, Progress.NONE, stop, checkpoints, writer);
+              1,
+              1e9,
+              folder::log,
+              folder::event,
+              Progress.NONE,
+              stop,
+              checkpoints,
+              writer,
+              Replicas.ALONE);
       return new Loop<>(around, learner, rules, new Fingerprint())
           .run(checkpoints.latest().orElse(null));
     }
