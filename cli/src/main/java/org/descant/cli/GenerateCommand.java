@@ -66,6 +66,7 @@ final class GenerateCommand implements Callable<Integer> {
     }
     Output output = main.output();
     Order order = new Order(text, seconds, tempo, key, tags, style, seed);
+    order.request(null); // what cannot be asked for is said before anything is opened
     try (Platform platform = Platform.open(main.homeFolder());
         Platform.Player player = platform.player(model)) {
       Clip clip = make(player.delivery(), order, output);

@@ -253,7 +253,8 @@ public final class Delivery implements AutoCloseable {
   public Session open(Order order) {
     modelRights.requirePlayable();
     styles.requireNamesOpen(order);
-    GenerationRequest request = house.engine().resolve(request(order));
+    GenerationRequest request =
+        house.engine().resolve(order.request(styles.reference(order.style())));
     recordStyle(request.style());
     String id = "clip-" + UUID.randomUUID();
     Usage usage =
@@ -707,18 +708,6 @@ public final class Delivery implements AutoCloseable {
       sessions = List.copyOf(live);
     }
     sessions.forEach(Session::recheck);
-  }
-
-  private GenerationRequest request(Order order) {
-    return new GenerationRequest(
-        order.text() == null ? "" : order.text(),
-        order.seconds() == null ? Order.SECONDS_DEFAULT : order.seconds(),
-        order.tempo(),
-        order.key() == null || order.key().isBlank() ? null : MusicalKey.parse(order.key()),
-        order.tags() == null ? List.of() : order.tags(),
-        styles.reference(order.style()),
-        order.seed() == null ? 0 : order.seed(),
-        GenerationRequest.GUIDANCE_DEFAULT);
   }
 
   private List<RecordingWeight> equalWeights() {

@@ -1,6 +1,9 @@
 package org.descant.serving;
 
 import java.util.List;
+import org.descant.audio.MusicalKey;
+import org.descant.engine.GenerationRequest;
+import org.descant.engine.StyleReference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,4 +26,23 @@ public record Order(
     @Nullable String style,
     @Nullable Long seed) {
   public static final double SECONDS_DEFAULT = 10;
+
+  /**
+   * What the engine is asked for.
+   *
+   * @param reference of the style that is named here, once it is cleared
+   * @throws org.descant.engine.EngineException or {@link org.descant.audio.AudioException} in one
+   *     sentence when a value is none that can be asked for
+   */
+  public GenerationRequest request(@Nullable StyleReference reference) {
+    return new GenerationRequest(
+        text == null ? "" : text,
+        seconds == null ? SECONDS_DEFAULT : seconds,
+        tempo,
+        key == null || key.isBlank() ? null : MusicalKey.parse(key),
+        tags == null ? List.of() : tags,
+        reference,
+        seed == null ? 0 : seed,
+        GenerationRequest.GUIDANCE_DEFAULT);
+  }
 }
