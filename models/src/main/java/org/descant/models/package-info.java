@@ -1,5 +1,6 @@
 /**
- * The house models: a codec between sound and tokens, and a token language model.
+ * The house models: a codec between sound and tokens, a token language model, and a flow model on
+ * the codec's continuous latents, which no recipe trains yet.
  *
  * <pre>
  *   waveform -> MagnitudeCodec.encode -> codes [codebook][frame] -> MagnitudeCodec.decode -> waveform
