@@ -8,8 +8,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import org.descant.lab.RunRecord;
 import org.descant.lab.RunStatus;
 import org.descant.models.ModelCard;
@@ -36,8 +34,6 @@ import picocli.CommandLine.ParentCommand;
     description = "Train a recipe on a dataset; resumes a run that was cut off.",
     subcommands = TrainPlanCommand.class)
 final class TrainCommand implements Callable<Integer> {
-  private static final int STOP_SECONDS_MAX = 120;
-
   @ParentCommand Main main = new Main();
 
   @Parameters(
@@ -176,32 +172,6 @@ final class TrainCommand implements Callable<Integer> {
       Recipe recipe, Dataset dataset, Path folder, Progress progress, Replicas replicas)
       throws InterruptedException {
     Trainer trainer = new Trainer(recipe, dataset, folder, progress, replicas);
-    CountDownLatch ended = new CountDownLatch(1);
-    Thread hook =
-        new Thread(
-            () -> {
-              trainer.stop();
-              try {
-                if (!ended.await(STOP_SECONDS_MAX, TimeUnit.SECONDS)) {
-                  System.err.println(
-                      "descant: the run did not stop in time; its last checkpoint is safe.");
-                }
-              } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-              }
-            },
-            "descant-stop");
-    Runtime.getRuntime().addShutdownHook(hook);
-    try {
-      return trainer.run();
-    } finally {
-      ended.countDown();
-      try {
-        Runtime.getRuntime().removeShutdownHook(hook);
-      } catch (IllegalStateException shuttingDown) {
-        // The hook is running; it has just been released.
-        System.err.println("descant: interrupted; the run is safe.");
-      }
-    }
+    return SafeStop.around(SafeStop.RUN_SECONDS, trainer::stop, trainer::run);
   }
 }

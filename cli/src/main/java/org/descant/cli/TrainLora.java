@@ -4,8 +4,6 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import org.descant.lab.RunRecord;
 import org.descant.lab.RunStatus;
 import org.descant.shards.Dataset;
@@ -17,8 +15,6 @@ import org.jspecify.annotations.Nullable;
 
 /** {@code descant train musicgen-lora}: adapts a pulled model to a dataset. Stateless. */
 final class TrainLora {
-  private static final int STOP_SECONDS_MAX = 120;
-
   private TrainLora() {}
 
   /** Runs to the end, or until somebody interrupts the process: then the present step is saved. */
@@ -39,20 +35,7 @@ final class TrainLora {
     RecipeText.flat(recipe).forEach((key, value) -> output.progress(key + " = " + value));
     output.progress("run " + folder + " on " + dataset.manifest().id());
     LoraTrainer trainer = new LoraTrainer(recipe, dataset, folder, Progress.to(System.err));
-    CountDownLatch ended = new CountDownLatch(1);
-    Thread hook = new Thread(() -> stop(trainer, ended), "descant-stop");
-    Runtime.getRuntime().addShutdownHook(hook);
-    RunRecord record;
-    try {
-      record = trainer.run();
-    } finally {
-      ended.countDown();
-      try {
-        Runtime.getRuntime().removeShutdownHook(hook);
-      } catch (IllegalStateException shuttingDown) {
-        System.err.println("descant: interrupted; the run is safe.");
-      }
-    }
+    RunRecord record = SafeStop.around(SafeStop.RUN_SECONDS, trainer::stop, trainer::run);
     if (record.status() != RunStatus.FINISHED) {
       output.progress("Stopped safely; the same command goes on.");
       return Exit.INTERRUPTED;
@@ -65,16 +48,5 @@ final class TrainLora {
     document.put("adapter", LoraTrainer.adapterFolder(folder).toString());
     output.document(document);
     return Exit.DONE;
-  }
-
-  private static void stop(LoraTrainer trainer, CountDownLatch ended) {
-    trainer.stop();
-    try {
-      if (!ended.await(STOP_SECONDS_MAX, TimeUnit.SECONDS)) {
-        System.err.println("descant: the run did not stop in time; its last checkpoint is safe.");
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
   }
 }

@@ -4,15 +4,10 @@ import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import org.descant.training.parallel.Launcher;
 
 /** Runs the present command line in several processes of this same program. */
 final class Workers {
-  /** A little longer than the launcher gives its workers to save their step. */
-  private static final int STOP_SECONDS_MAX = 180;
-
   private Workers() {}
 
   /**
@@ -25,32 +20,7 @@ final class Workers {
     var launcher =
         new Launcher(
             command(arguments), Map.of(), Launcher.Plan.of(workers), System.out, System.err);
-    CountDownLatch ended = new CountDownLatch(1);
-    Thread hook =
-        new Thread(
-            () -> {
-              launcher.stop();
-              try {
-                if (!ended.await(STOP_SECONDS_MAX, TimeUnit.SECONDS)) {
-                  System.err.println(
-                      "descant: the workers did not stop in time; the last checkpoint is safe.");
-                }
-              } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-              }
-            },
-            "descant-stop-workers");
-    Runtime.getRuntime().addShutdownHook(hook);
-    try {
-      return launcher.run();
-    } finally {
-      ended.countDown();
-      try {
-        Runtime.getRuntime().removeShutdownHook(hook);
-      } catch (IllegalStateException shuttingDown) {
-        System.err.println("descant: interrupted; the run is safe.");
-      }
-    }
+    return SafeStop.around(SafeStop.LAUNCHER_SECONDS, launcher::stop, launcher::run);
   }
 
   /** This JVM's own command line with other arguments. */

@@ -1,0 +1,54 @@
+package org.descant.cli;
+
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/** Lets work that can be interrupted (Ctrl-C, SIGTERM) end safely before the process does. */
+final class SafeStop {
+  /** How long a run may take to save itself. */
+  static final int RUN_SECONDS = 120;
+
+  /** A launcher outlasts the workers it waits for. */
+  static final int LAUNCHER_SECONDS = RUN_SECONDS + 60;
+
+  private SafeStop() {}
+
+  /** What is done; it returns early once it was asked to stop. */
+  interface Work<T> {
+    T run() throws InterruptedException;
+  }
+
+  /**
+   * Does the work; when the process is told to end meanwhile, asks it to stop and waits for it.
+   *
+   * @param seconds to wait at most
+   * @param stop asks the work to end; called from another thread
+   */
+  static <T> T around(int seconds, Runnable stop, Work<T> work) throws InterruptedException {
+    CountDownLatch ended = new CountDownLatch(1);
+    Thread hook = new Thread(() -> stopAndWait(seconds, stop, ended), "descant-stop");
+    Runtime.getRuntime().addShutdownHook(hook);
+    try {
+      return work.run();
+    } finally {
+      ended.countDown();
+      try {
+        Runtime.getRuntime().removeShutdownHook(hook);
+      } catch (IllegalStateException shuttingDown) {
+        // The hook is running; it has just been released.
+        System.err.println("descant: interrupted; the run is safe.");
+      }
+    }
+  }
+
+  private static void stopAndWait(int seconds, Runnable stop, CountDownLatch ended) {
+    stop.run();
+    try {
+      if (!ended.await(seconds, TimeUnit.SECONDS)) {
+        System.err.println("descant: the run did not stop in time; its last checkpoint is safe.");
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}
