@@ -11,7 +11,7 @@ import java.util.function.Consumer;
 import org.descant.audio.Pcm;
 import org.descant.models.HouseModel;
 import org.descant.models.ModelCard;
-import org.descant.models.TokenLm;
+import org.descant.models.lm.TokenLm;
 import org.descant.rights.Isrc;
 import org.descant.shards.Dataset;
 import org.descant.tensor.DType;

@@ -8,7 +8,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.descant.models.HouseModel;
-import org.descant.models.TokenLm;
+import org.descant.models.lm.TokenLm;
 import org.descant.rights.Isrc;
 import org.descant.rights.RecordingWeight;
 

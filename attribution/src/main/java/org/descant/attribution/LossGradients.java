@@ -2,10 +2,10 @@ package org.descant.attribution;
 
 import java.util.Arrays;
 import java.util.List;
-import org.descant.models.Conditioning;
-import org.descant.models.FrameConditions;
-import org.descant.models.GlobalConditions;
-import org.descant.models.TokenLm;
+import org.descant.models.condition.Conditioning;
+import org.descant.models.condition.FrameConditions;
+import org.descant.models.condition.GlobalConditions;
+import org.descant.models.lm.TokenLm;
 import org.descant.tensor.NoGrad;
 import org.descant.tensor.Scope;
 import org.descant.tensor.Tensor;

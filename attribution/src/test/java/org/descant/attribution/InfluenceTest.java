@@ -7,8 +7,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
-import org.descant.models.TokenLm;
-import org.descant.models.TokenLmConfig;
+import org.descant.models.lm.TokenLm;
+import org.descant.models.lm.TokenLmConfig;
 import org.junit.jupiter.api.Test;
 
 class InfluenceTest {

@@ -8,7 +8,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.SplittableRandom;
-import org.descant.models.TokenLm;
+import org.descant.models.lm.TokenLm;
 import org.descant.tensor.Scope;
 import org.junit.jupiter.api.Test;
 

@@ -10,7 +10,7 @@ import org.descant.shards.Dataset;
 import org.descant.training.LoraRecipe;
 import org.descant.training.LoraTrainer;
 import org.descant.training.Progress;
-import org.descant.training.RecipeText;
+import org.descant.training.recipe.RecipeText;
 import org.jspecify.annotations.Nullable;
 
 /** {@code descant train musicgen-lora}: adapts a pulled model to a dataset. Stateless. */

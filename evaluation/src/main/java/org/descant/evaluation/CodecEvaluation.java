@@ -16,7 +16,7 @@ import org.descant.audio.Pcm;
 import org.descant.audio.analysis.MelDistance;
 import org.descant.audio.analysis.SiSdr;
 import org.descant.audio.analysis.StftDistance;
-import org.descant.models.Codec;
+import org.descant.models.codec.Codec;
 import org.descant.tensor.NativeRuntime;
 
 /**

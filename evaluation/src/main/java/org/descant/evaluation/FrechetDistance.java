@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.descant.audio.Pcm;
-import org.descant.models.CodecLatents;
-import org.descant.models.MagnitudeCodec;
+import org.descant.models.codec.CodecLatents;
+import org.descant.models.codec.MagnitudeCodec;
 
 /**
  * How far apart two sets of sounds are: the Fréchet distance between the normal distributions that

@@ -22,9 +22,9 @@ import java.util.concurrent.Future;
 import java.util.function.Consumer;
 import org.descant.attribution.Influence;
 import org.descant.attribution.LossGradients;
-import org.descant.models.StyleEmbedding;
-import org.descant.models.TokenLm;
-import org.descant.models.TokenLmConfig;
+import org.descant.models.codec.StyleEmbedding;
+import org.descant.models.lm.TokenLm;
+import org.descant.models.lm.TokenLmConfig;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
 

@@ -13,7 +13,7 @@ import org.descant.attribution.Attributor;
 import org.descant.evaluation.ModelEvaluation.Part;
 import org.descant.evaluation.ReliabilityStudy.LeftOut;
 import org.descant.models.ModelCard;
-import org.descant.models.TokenLmConfig;
+import org.descant.models.lm.TokenLmConfig;
 import org.descant.shards.Dataset;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;

@@ -32,7 +32,7 @@ public record BatchShare(int from, int rows, int of, Consumer<Tensor> sum) {
   }
 
   /** Fails when somebody brings another number of rows. */
-  void require(long brought) {
+  public void require(long brought) {
     if (brought != rows) {
       throw new ModelException(
           "A share of %d rows was given %d; bring equal parts".formatted(rows, brought));

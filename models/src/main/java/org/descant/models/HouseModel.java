@@ -13,6 +13,8 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;
+import org.descant.models.codec.MagnitudeCodec;
+import org.descant.models.lm.TokenLm;
 import org.descant.tensor.DType;
 import org.descant.tensor.Int8Weight;
 import org.descant.tensor.NoGrad;

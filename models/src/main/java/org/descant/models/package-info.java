@@ -10,7 +10,7 @@
  *
  * <p>What must always hold: a model that was saved and loaded again saves to the same bytes; the
  * decoder's stepwise logits are those of the training forward; every random draw comes from a seed
- * that the caller gave; streamed sound does not depend on how the codes were cut into pushes.
+ * that the caller gave.
  *
  * <p>What it refuses: shapes that do not belong to the loaded configuration, folders without a
  * model card, and weights whose hash is not the one the card names. It knows nothing of audio

@@ -5,19 +5,21 @@ import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.descant.audio.MusicAnnotations;
-import org.descant.models.CodecLatents;
 import org.descant.models.ModelCard;
+import org.descant.models.codec.CodecLatents;
 import org.descant.shards.Dataset;
+import org.descant.training.recipe.Recipe;
+import org.descant.training.stage.Setting;
 
 /** Model cards of checkpoints and of the finished model. Stateless. */
-final class Cards {
+public final class Cards {
   private static final String LICENCE =
       "The weights may be used as the agreements on the recordings listed here allow";
 
   private Cards() {}
 
   /** The card of weights on the way; its id is empty, because only a finished model has one. */
-  static ModelCard ofCheckpoint(Setting setting, String stage, long step) {
+  public static ModelCard ofCheckpoint(Setting setting, String stage, long step) {
     var training = new TreeMap<String, Object>();
     training.put("stage", stage);
     training.put("step", step);

@@ -1,6 +1,7 @@
 package org.descant.training;
 
 import java.util.List;
+import org.descant.training.recipe.Recipe;
 
 /**
  * All settings of a run that adapts a MusicGen-shaped model to a dataset (LoRA, Hu et al. 2021).

@@ -11,13 +11,24 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import org.descant.audio.Pcm;
-import org.descant.models.CodecLatents;
-import org.descant.models.MagnitudeCodec;
+import org.descant.models.codec.CodecLatents;
+import org.descant.models.codec.MagnitudeCodec;
 import org.descant.shards.Dataset;
 import org.descant.training.loop.Learner;
 import org.descant.training.loop.Meter;
 import org.descant.training.loop.Trial;
 import org.descant.training.parallel.Replicas;
+import org.descant.training.recipe.Recipe;
+import org.descant.training.recipe.RecipeText;
+import org.descant.training.stage.CodecStage;
+import org.descant.training.stage.Copy;
+import org.descant.training.stage.Draws;
+import org.descant.training.stage.LmStage;
+import org.descant.training.stage.Music;
+import org.descant.training.stage.Order;
+import org.descant.training.stage.Setting;
+import org.descant.training.stage.TokenStage;
+import org.descant.training.stage.Tokens;
 
 /**
  * Builds everything that a run builds, takes one step of each stage, and says what the run would

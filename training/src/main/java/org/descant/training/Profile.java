@@ -13,6 +13,8 @@ import org.descant.lab.RunFolder;
 import org.descant.shards.Dataset;
 import org.descant.tensor.Precision;
 import org.descant.tensor.Profiler;
+import org.descant.training.recipe.Recipe;
+import org.descant.training.recipe.RecipeText;
 import org.jspecify.annotations.Nullable;
 
 /**

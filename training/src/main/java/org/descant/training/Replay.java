@@ -14,6 +14,8 @@ import org.descant.lab.RunRecord;
 import org.descant.lab.RunStatus;
 import org.descant.shards.Dataset;
 import org.descant.tensor.NativeRuntime;
+import org.descant.training.recipe.Recipe;
+import org.descant.training.recipe.RecipeText;
 import org.jspecify.annotations.Nullable;
 
 /**

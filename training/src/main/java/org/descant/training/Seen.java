@@ -9,6 +9,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import org.descant.lab.RunEvent;
 import org.descant.lab.RunFolder;
+import org.descant.training.stage.Order;
+import org.descant.training.stage.Windows;
 
 /**
  * Which recordings a run has learned from in which steps, from its folder alone. Nothing is listed

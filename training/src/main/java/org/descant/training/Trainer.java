@@ -30,6 +30,13 @@ import org.descant.training.loop.Loop;
 import org.descant.training.loop.Optimisation;
 import org.descant.training.parallel.Replicas;
 import org.descant.training.parallel.Unlogged;
+import org.descant.training.recipe.Recipe;
+import org.descant.training.recipe.RecipeText;
+import org.descant.training.stage.CodecStage;
+import org.descant.training.stage.LmStage;
+import org.descant.training.stage.Setting;
+import org.descant.training.stage.TokenStage;
+import org.descant.training.stage.Tokens;
 
 /**
  * One training run: codec, tokens, language model. Run it again with the same folder after any kind

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import org.descant.tensor.Tensor;
+import org.descant.training.recipe.Recipe;
 import org.junit.jupiter.api.Test;
 
 class CodeTreeTest {

@@ -12,8 +12,8 @@ import org.descant.audio.MusicalKey;
 import org.descant.audio.Pcm;
 import org.descant.audio.Section;
 import org.descant.database.Database;
-import org.descant.models.CodecConfig;
-import org.descant.models.TokenLmConfig;
+import org.descant.models.codec.CodecConfig;
+import org.descant.models.lm.TokenLmConfig;
 import org.descant.rights.Agreement;
 import org.descant.rights.Contributor;
 import org.descant.rights.DecisionContext;
@@ -30,9 +30,10 @@ import org.descant.shards.DatasetWriter;
 import org.descant.training.loop.Guard;
 import org.descant.training.loop.Optimisation;
 import org.descant.training.loop.Schedule;
+import org.descant.training.recipe.Recipe;
 
 /** A dataset and a recipe that train in seconds. */
-final class Small {
+public final class Small {
   static final int RECORDINGS = 5;
   private static final double SECONDS = 6;
 
@@ -101,7 +102,7 @@ final class Small {
     return new Pcm(channels, rate);
   }
 
-  static MusicAnnotations truth(double seconds) {
+  public static MusicAnnotations truth(double seconds) {
     var beats = new ArrayList<Beat>();
     for (int i = 0; i * 0.5 < seconds; i++) {
       beats.add(new Beat(i * 0.5, i % 4 + 1));

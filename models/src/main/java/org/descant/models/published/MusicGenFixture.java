@@ -2,7 +2,9 @@ package org.descant.models.published;
 
 import java.util.HashMap;
 import java.util.Map;
-import org.descant.models.published.MusicGenDecoder.Form;
+import org.descant.models.published.musicgen.MusicGen;
+import org.descant.models.published.weights.Projection.Form;
+import org.descant.models.published.weights.PublishedWeights;
 import org.descant.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -11,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * {@code greedy_codes@s} (in stereo {@code .l} and {@code .r}) and {@code greedy_audio@s} of {@code
  * settings.new} new tokens.
  */
-final class MusicGenFixture {
+public final class MusicGenFixture {
   private MusicGenFixture() {}
 
   static Map<String, Tensor> run(PublishedWeights weights, Parity.Fixture fixture) {

@@ -8,6 +8,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.descant.models.ModelException;
+import org.descant.models.published.codec.Dac;
+import org.descant.models.published.codec.EnCodec;
+import org.descant.models.published.text.T5Encoder;
+import org.descant.models.published.weights.PublishedConfig;
+import org.descant.models.published.weights.PublishedWeights;
 import org.descant.tensor.DType;
 import org.descant.tensor.Safetensors;
 import org.descant.tensor.Scope;
@@ -57,7 +62,7 @@ public final class Parity {
   }
 
   /** A fixture's settings and tensors, for the time of one run. */
-  static final class Fixture {
+  public static final class Fixture {
     private final PublishedConfig settings;
     private final Safetensors tensors;
     private final List<String> outputs;

@@ -18,14 +18,14 @@ import org.descant.tensor.Scope;
 import org.descant.tensor.Tensor;
 
 /** Our golden fixtures, made by bench/peers/published.py, and changed copies of them. */
-final class Fixtures {
+public final class Fixtures {
   private Fixtures() {}
 
-  static Path golden(String name) {
+  public static Path golden(String name) {
     return golden().resolve(name);
   }
 
-  static Path golden() {
+  public static Path golden() {
     try {
       return Path.of(
           Objects.requireNonNull(Fixtures.class.getResource("/published"), "/published").toURI());
@@ -34,7 +34,7 @@ final class Fixtures {
     }
   }
 
-  static List<Path> folders(Path parent) {
+  public static List<Path> folders(Path parent) {
     try (Stream<Path> children = Files.list(parent)) {
       return children.filter(Files::isDirectory).sorted().toList();
     } catch (IOException e) {
@@ -43,7 +43,7 @@ final class Fixtures {
   }
 
   /** A copy of a golden fixture under another folder. */
-  static Path copy(String name, Path target) throws IOException {
+  public static Path copy(String name, Path target) throws IOException {
     Files.createDirectories(target);
     try (Stream<Path> files = Files.list(golden(name))) {
       for (Path file : files.toList()) {
@@ -54,12 +54,12 @@ final class Fixtures {
   }
 
   /** Rewrites a text file. */
-  static void edit(Path file, UnaryOperator<String> change) throws IOException {
+  public static void edit(Path file, UnaryOperator<String> change) throws IOException {
     Files.writeString(file, change.apply(Files.readString(file)));
   }
 
   /** Rewrites a safetensors file after its tensors were changed. */
-  static void editTensors(Path file, Consumer<Map<String, Tensor>> change) {
+  public static void editTensors(Path file, Consumer<Map<String, Tensor>> change) {
     try (Scope scope = Scope.open()) {
       Map<String, Tensor> tensors = new TreeMap<>();
       try (Safetensors read = Safetensors.open(file)) {

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.descant.models.ModelException;
+import org.descant.models.published.weights.PublishedConfig;
 import org.descant.tensor.DType;
 import org.descant.tensor.NativeRuntime;
 import org.descant.tensor.Scope;

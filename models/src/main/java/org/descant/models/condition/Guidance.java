@@ -1,0 +1,78 @@
+package org.descant.models.condition;
+
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import org.descant.models.ModelException;
+import org.descant.models.condition.Conditioning.Group;
+
+/**
+ * Classifier-free guidance (Ho and Salimans 2022) with one scale per set of conditions (as Brooks
+ * et al. 2023): {@code logits = full + Σ (scale_i − 1) · (full − without_i)}, where {@code
+ * without_i} comes from a row of the batch that sees everything but the groups of term i. A single
+ * term over all groups is the usual {@code uncond + scale · (cond − uncond)}.
+ *
+ * @param terms 0 to 3 terms; each costs one more row per clip
+ */
+public record Guidance(List<Term> terms) {
+  private static final int TERMS_MAX = 3;
+  private static final float SCALE_MAX = 20;
+
+  /** No guidance: one row per clip. */
+  public static final Guidance NONE = new Guidance(List.of());
+
+  /** Guidance of these groups by this scale (1 changes nothing). */
+  public record Term(Set<Group> groups, float scale) {
+    public Term {
+      if (groups.isEmpty()) {
+        throw new ModelException("A guidance term needs at least one group of conditions");
+      }
+      if (!(scale >= 0 && scale <= SCALE_MAX)) {
+        throw new ModelException("A guidance scale is from 0 to " + SCALE_MAX + ", was " + scale);
+      }
+      groups = Set.copyOf(groups);
+    }
+  }
+
+  public Guidance {
+    if (terms.size() > TERMS_MAX) {
+      throw new ModelException("At most " + TERMS_MAX + " guidance terms, got " + terms.size());
+    }
+    terms = List.copyOf(terms);
+  }
+
+  /** One term over all conditions. */
+  public static Guidance all(float scale) {
+    return scale == 1f ? NONE : new Guidance(List.of(new Term(EnumSet.allOf(Group.class), scale)));
+  }
+
+  /** Independent scales for the music's frame (rhythm, harmony, form) and for its style. */
+  public static Guidance of(float musicScale, float styleScale) {
+    return new Guidance(
+        List.of(
+            new Term(EnumSet.of(Group.RHYTHM, Group.HARMONY, Group.FORM), musicScale),
+            new Term(EnumSet.of(Group.TAGS, Group.TEXT, Group.STYLE), styleScale)));
+  }
+
+  /** Rows of the batch that one clip takes. */
+  public int rows() {
+    return 1 + terms.size();
+  }
+
+  /**
+   * Combines the logits of one clip.
+   *
+   * @param rows the full row, then one row per term, each of the same length
+   * @param out receives the guided logits
+   */
+  public void combine(float[][] rows, float[] out) {
+    System.arraycopy(rows[0], 0, out, 0, out.length);
+    for (int i = 0; i < terms.size(); i++) {
+      float pull = terms.get(i).scale() - 1;
+      float[] without = rows[i + 1];
+      for (int v = 0; v < out.length; v++) {
+        out[v] += pull * (rows[0][v] - without[v]);
+      }
+    }
+  }
+}

@@ -1,0 +1,570 @@
+package org.descant.models.published.musicgen;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.descant.models.ModelException;
+import org.descant.models.published.codec.Codes;
+import org.descant.models.published.weights.Activation;
+import org.descant.models.published.weights.LoraAdapter;
+import org.descant.models.published.weights.Owned;
+import org.descant.models.published.weights.Projection;
+import org.descant.models.published.weights.Projection.Form;
+import org.descant.models.published.weights.Projection.Part;
+import org.descant.models.published.weights.PublishedConfig;
+import org.descant.tensor.Attention;
+import org.descant.tensor.DType;
+import org.descant.tensor.NoGrad;
+import org.descant.tensor.Scope;
+import org.descant.tensor.SeededRandom;
+import org.descant.tensor.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The token decoder of MusicGen (Copet et al. 2023, arXiv:2306.05284): a causal transformer over
+ * several streams of codes at once, which looks at a text by cross-attention.
+ *
+ * <p>A position's input is the sum of its codes' embeddings and a sinusoidal position; every layer
+ * is self-attention, cross-attention and a feed-forward layer, each after a layer norm and added to
+ * its input; linear layers have no bias; each stream has a head of its own. Query, key and value
+ * are one product, and so are all heads.
+ *
+ * <p>Reading is safe for several threads; {@link #adapt} is not, and {@link #close} frees the
+ * weights.
+ */
+public final class MusicGenDecoder implements AutoCloseable {
+  static final String PREFIX = "decoder.";
+  private static final String LAYERS = "model.decoder.layers.";
+  private static final double EPSILON = 1e-5;
+  private static final double MASKED = -1e9;
+  private static final double RANDOM_DEVIATION = 0.02;
+
+  /** Where weights come from: fp32 of exactly this shape, in the current scope. */
+  interface Source {
+    Tensor tensor(String name, long... shape);
+  }
+
+  private record Norm(Tensor weight, Tensor bias) {
+    Tensor apply(Tensor x) {
+      return x.layerNorm(weight, bias, EPSILON);
+    }
+  }
+
+  /** One transformer layer. */
+  private record Block(
+      Norm selfNorm,
+      Projection selfInput,
+      Projection selfOutput,
+      Norm crossNorm,
+      Projection crossQuery,
+      Projection crossMemory,
+      Projection crossOutput,
+      Norm innerNorm,
+      Projection in,
+      Projection out) {
+    List<Projection> projections() {
+      return List.of(selfInput, selfOutput, crossQuery, crossMemory, crossOutput, in, out);
+    }
+  }
+
+  /**
+   * A batch of texts as the decoder sees them: zero wherever a token is padding.
+   *
+   * @param states [batch, tokens, width]
+   * @param mask added to attention scores, [batch, 1, 1, tokens]; null looks at every position
+   */
+  public record Text(Tensor states, @Nullable Tensor mask) {
+    /** Some of the batch, in the current scope. */
+    public Text narrow(long from, long count) {
+      return new Text(
+          states.narrow(0, from, count), mask == null ? null : mask.narrow(0, from, count));
+    }
+  }
+
+  private final MusicGenConfig config;
+  private final Form form;
+  private final Activation activation;
+  private final Owned owned = new Owned();
+  private Owned adapters = new Owned();
+  private final List<Projection> projections = new ArrayList<>();
+  private final List<Block> blocks = new ArrayList<>();
+  private final Tensor embedding;
+  private final Norm outNorm;
+  private final Projection heads;
+  private final @Nullable Tensor textBias;
+  private final @Nullable Projection text;
+
+  /**
+   * Makes a decoder.
+   *
+   * @param root the whole model's configuration
+   * @param source knows the whole file's names
+   * @param merged an adapter whose differences are added to the weights for good, or null
+   */
+  MusicGenDecoder(PublishedConfig root, Form form, Source source, @Nullable LoraAdapter merged) {
+    this.config = MusicGenConfig.of(root);
+    this.form = form;
+    PublishedConfig decoder = root.child("decoder");
+    String key = "activation_function";
+    this.activation = Activation.named(decoder, key, decoder.text(key, "gelu"));
+    try (NoGrad noGrad = NoGrad.open();
+        Scope scope = Scope.open()) {
+      long d = config.width();
+      List<Tensor> tables = new ArrayList<>();
+      for (int k = 0; k < config.codebooks(); k++) {
+        tables.add(
+            source.tensor(
+                PREFIX + "model.decoder.embed_tokens." + k + ".weight",
+                config.vocabulary() + 1L,
+                d));
+      }
+      embedding = owned.keep(Tensor.cat(tables, 0));
+      Maker make = new Maker(source, merged);
+      for (int i = 0; i < config.layers(); i++) {
+        blocks.add(make.block(PREFIX + LAYERS + i + "."));
+      }
+      outNorm = make.norm(PREFIX + "model.decoder.layer_norm");
+      List<String> names =
+          IntStream.range(0, config.codebooks()).mapToObj(k -> PREFIX + "lm_heads." + k).toList();
+      heads = make.projection(names, config.vocabulary(), d);
+      if (config.projected()) {
+        text = make.projection(List.of("enc_to_dec_proj"), d, config.textWidth());
+        textBias = owned.keep(source.tensor("enc_to_dec_proj.bias", d));
+      } else {
+        text = null;
+        textBias = null;
+      }
+      if (merged != null) {
+        requireModules(merged, modules());
+      }
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  /**
+   * A decoder of this configuration with random weights, for measurements and tests.
+   *
+   * @param root a whole model's configuration
+   */
+  public static MusicGenDecoder random(PublishedConfig root, Form form, long seed) {
+    try (SeededRandom random = new SeededRandom(seed)) {
+      Source source =
+          (name, shape) ->
+              name.endsWith("norm.weight")
+                  ? Tensor.ones(shape)
+                  : random.normal(shape).mulInPlace(RANDOM_DEVIATION);
+      return new MusicGenDecoder(root, form, source, null);
+    }
+  }
+
+  private final class Maker {
+    private final Source source;
+    private final @Nullable LoraAdapter merged;
+
+    Maker(Source source, @Nullable LoraAdapter merged) {
+      this.source = source;
+      this.merged = merged;
+    }
+
+    Block block(String at) {
+      long d = config.width();
+      long inner = config.inner();
+      String self = at + "self_attn.";
+      String cross = at + "encoder_attn.";
+      return new Block(
+          norm(at + "self_attn_layer_norm"),
+          projection(List.of(self + "q_proj", self + "k_proj", self + "v_proj"), d, d),
+          projection(List.of(self + "out_proj"), d, d),
+          norm(at + "encoder_attn_layer_norm"),
+          projection(List.of(cross + "q_proj"), d, d),
+          projection(List.of(cross + "k_proj", cross + "v_proj"), d, d),
+          projection(List.of(cross + "out_proj"), d, d),
+          norm(at + "final_layer_norm"),
+          projection(List.of(at + "fc1"), inner, d),
+          projection(List.of(at + "fc2"), d, inner));
+    }
+
+    Norm norm(String name) {
+      return new Norm(
+          owned.keep(source.tensor(name + ".weight", config.width())),
+          owned.keep(source.tensor(name + ".bias", config.width())));
+    }
+
+    /** The modules' weights below one another; each has this shape. */
+    Projection projection(List<String> modules, long rows, long columns) {
+      try (Scope scope = Scope.open()) {
+        List<Tensor> weights = new ArrayList<>();
+        for (String module : modules) {
+          weights.add(weight(module, rows, columns));
+        }
+        Tensor joined = weights.size() == 1 ? weights.getFirst() : Tensor.cat(weights, 0);
+        List<Part> parts = modules.stream().map(module -> new Part(module, rows)).toList();
+        Projection made = Projection.of(parts, joined, form);
+        projections.add(made);
+        return made;
+      }
+    }
+
+    private Tensor weight(String module, long rows, long columns) {
+      Tensor published = source.tensor(module + ".weight", rows, columns);
+      LoraAdapter.Pair pair = merged == null ? null : merged.pair(module);
+      if (merged == null || pair == null) {
+        return published;
+      }
+      if (pair.down().size(1) != columns || pair.up().size(0) != rows) {
+        throw misfit(module, pair, rows, columns);
+      }
+      return published.add(merged.difference(pair));
+    }
+  }
+
+  /** The decoder's shape. */
+  public MusicGenConfig config() {
+    return config;
+  }
+
+  /** How its weights lie in memory. */
+  public Form form() {
+    return form;
+  }
+
+  /**
+   * A linear layer that an adapter may change.
+   *
+   * @param name as published, such as {@code decoder.model.decoder.layers.0.self_attn.q_proj}
+   */
+  public record Module(String name, long outputs, long inputs) {}
+
+  /** Every linear layer, in the published order. */
+  public List<Module> modules() {
+    List<Module> modules = new ArrayList<>();
+    for (Projection projection : projections) {
+      for (Part part : projection.parts()) {
+        modules.add(new Module(part.module(), part.rows(), projection.inputs()));
+      }
+    }
+    return modules;
+  }
+
+  /** Ends what {@link #with} began. */
+  public interface Adapted extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /**
+   * Runs an adapter beside the weights until the result is closed: its products are made in the
+   * current scope, and gradients flow to its tensors where they are asked for. What {@link #adapt}
+   * set is back afterwards. Nobody else may use the decoder meanwhile.
+   *
+   * @throws ModelException when the adapter has a module or a shape that is not this decoder's
+   */
+  public Adapted with(LoraAdapter adapter) {
+    Map<Projection, Projection.LowRank> before = new HashMap<>();
+    for (Projection projection : projections) {
+      Projection.LowRank beside = projection.beside();
+      if (beside != null) {
+        before.put(projection, beside);
+      }
+    }
+    beside(lowRanks(adapter));
+    return () -> beside(before);
+  }
+
+  private void beside(Map<Projection, Projection.LowRank> adapters) {
+    projections.forEach(projection -> projection.beside(adapters.get(projection)));
+  }
+
+  /**
+   * Switches to an adapter, or with null back to the published weights. Sessions that are open feel
+   * it at their next step, except for the text they have read.
+   *
+   * @throws ModelException as {@link #with}
+   */
+  public void adapt(@Nullable LoraAdapter adapter) {
+    Owned next = new Owned();
+    try (NoGrad noGrad = NoGrad.open();
+        Scope scope = Scope.open()) {
+      Map<Projection, Projection.LowRank> now = new HashMap<>();
+      if (adapter != null) {
+        lowRanks(adapter)
+            .forEach((projection, made) ->
+                now.put(
+                    projection,
+                    new Projection.LowRank(next.keep(made.down()), next.keep(made.up()))));
+      }
+      beside(now);
+    }
+    adapters.close();
+    adapters = next;
+  }
+
+  /** What runs beside each projection that the adapter changes. */
+  private Map<Projection, Projection.LowRank> lowRanks(LoraAdapter adapter) {
+    requireModules(adapter, modules());
+    Map<Projection, Projection.LowRank> all = new HashMap<>();
+    for (Projection projection : projections) {
+      Projection.LowRank joined = projection.joined(adapter);
+      if (joined != null) {
+        all.put(projection, joined);
+      }
+    }
+    return all;
+  }
+
+  private static void requireModules(LoraAdapter adapter, List<Module> modules) {
+    Map<String, Module> known =
+        modules.stream().collect(Collectors.toMap(Module::name, Function.identity()));
+    for (String name : adapter.modules()) {
+      Module module = known.get(name);
+      if (module == null) {
+        throw new ModelException(
+            "The adapter changes %s, which is no linear layer of this decoder.".formatted(name));
+      }
+      LoraAdapter.Pair pair = adapter.pair(name);
+      if (pair != null
+          && (pair.down().size(1) != module.inputs || pair.up().size(0) != module.outputs)) {
+        throw misfit(name, pair, module.outputs, module.inputs);
+      }
+    }
+  }
+
+  private static ModelException misfit(
+      String module, LoraAdapter.Pair pair, long outputs, long inputs) {
+    return new ModelException(
+        "The adapter's %s is for [%d, %d], this decoder's is [%d, %d]."
+            .formatted(module, pair.up().size(0), pair.down().size(1), outputs, inputs));
+  }
+
+  /**
+   * Brings encoded texts to the decoder: projects them where the model has a projection, and sets
+   * padding to zero.
+   *
+   * @param encoded fp32 [batch, tokens, text width]
+   * @param mask [batch, tokens], 0 at padding; null when nothing is
+   * @param lookAtPadding whether attention sees the zeros that stand for padding, as AudioCraft's
+   *     does; transformers' does not
+   */
+  public Text text(Tensor encoded, @Nullable Tensor mask, boolean lookAtPadding) {
+    if (encoded.dim() != 3 || encoded.size(2) != config.textWidth()) {
+      throw new ModelException(
+          "Encoded texts must be [batch, tokens, %d], not %s."
+              .formatted(config.textWidth(), encoded));
+    }
+    if (mask != null
+        && (mask.dim() != 2
+            || mask.size(0) != encoded.size(0)
+            || mask.size(1) != encoded.size(1))) {
+      throw new ModelException(
+          "The attention mask %s does not belong to encoded texts %s.".formatted(mask, encoded));
+    }
+    Tensor states = encoded;
+    if (text != null && textBias != null) {
+      states = text.apply(encoded).add(textBias);
+    }
+    if (mask == null) {
+      return new Text(states, null);
+    }
+    states = states.mul(mask.to(DType.F32).unsqueeze(2));
+    Tensor added =
+        lookAtPadding ? null : mask.eq(0.0).to(DType.F32).mul(MASKED).unsqueeze(1).unsqueeze(1);
+    return new Text(states, added);
+  }
+
+  /**
+   * Scores of every position's next code, each position seeing only those before it.
+   *
+   * @param tokens I64 [batch, codebooks, time], from 0 to the vocabulary (the special token)
+   * @param text of the same batch
+   * @return [batch, codebooks, time, vocabulary] in the caller's scope; gradients flow in the plain
+   *     form
+   * @throws ModelException when shapes or tokens are not this model's
+   */
+  public Tensor logits(Tensor tokens, Text text) {
+    requireTokens(tokens, text);
+    try (Scope scope = Scope.open()) {
+      long batch = tokens.size(0);
+      long time = tokens.size(2);
+      Tensor x = embed(tokens.transpose(1, 2)).add(positions(time));
+      for (Block block : blocks) {
+        Tensor next;
+        try (Scope inner = Scope.open()) {
+          next = inner.keep(forward(block, x, text));
+        }
+        x = next;
+      }
+      Tensor scores =
+          heads
+              .apply(outNorm.apply(x))
+              .reshape(batch, time, config.codebooks(), config.vocabulary())
+              .transpose(1, 2);
+      return scope.keep(scores.contiguous());
+    }
+  }
+
+  /**
+   * What a training step is given and what it must say, I64 [batch, codebooks, frames + codebooks
+   * per channel − 1] each.
+   *
+   * @param targets {@link Tensor#IGNORE} where a stream has no code
+   */
+  public record Columns(Tensor inputs, Tensor targets) {}
+
+  /** Delays codes as decoding does: I64 [batch, codebooks, frames] to columns of tokens. */
+  public Columns columns(Tensor codes) {
+    if (codes.dim() != 3 || codes.size(1) != config.codebooks() || codes.count() == 0) {
+      throw new ModelException(
+          "Codes must be I64 [batch, %d, frames], not %s.".formatted(config.codebooks(), codes));
+    }
+    Codes.requireBelow(codes, config.vocabulary());
+    long last = config.codebooksPerChannel() - 1L;
+    List<Tensor> targets = new ArrayList<>();
+    for (int k = 0; k < config.codebooks(); k++) {
+      long delay = config.delay(k);
+      targets.add(codes.select(1, k).pad(delay, last - delay, Tensor.IGNORE));
+    }
+    Tensor said = Tensor.stack(targets, 1);
+    Tensor special =
+        Tensor.full(config.vocabulary(), DType.I64, codes.size(0), config.codebooks(), 1);
+    Tensor heard =
+        said.maskedFill(said.lt(0.0), config.vocabulary()).narrow(2, 0, said.size(2) - 1);
+    return new Columns(Tensor.cat(List.of(special, heard), 2), said);
+  }
+
+  /**
+   * Mean cross entropy of the codes that are there, as the reference trains: every codebook weighs
+   * the same.
+   *
+   * @param logits [batch, codebooks, time, vocabulary]
+   */
+  public static Tensor loss(Tensor logits, Columns columns) {
+    return logits.flatten(0, 2).crossEntropy(columns.targets.flatten(0, -1));
+  }
+
+  private void requireTokens(Tensor tokens, Text text) {
+    if (tokens.dim() != 3
+        || tokens.dtype() != DType.I64
+        || tokens.size(1) != config.codebooks()
+        || tokens.count() == 0) {
+      throw new ModelException(
+          "Decoder tokens must be I64 [batch, %d, time], not %s."
+              .formatted(config.codebooks(), tokens));
+    }
+    if (text.states().size(0) != tokens.size(0)) {
+      throw new ModelException(
+          "There are %d texts for %d clips.".formatted(text.states().size(0), tokens.size(0)));
+    }
+    Codes.requireBelow(tokens, config.vocabulary() + 1);
+  }
+
+  private Tensor forward(Block block, Tensor x, Text text) {
+    List<Tensor> self = block.selfInput.apply(block.selfNorm.apply(x)).chunk(3, -1);
+    Tensor looked = Attention.causal(heads(self.get(0)), heads(self.get(1)), heads(self.get(2)));
+    Tensor heard = x.add(block.selfOutput.apply(looked.transpose(1, 2).flatten(2, 3)));
+
+    Tensor query = heads(block.crossQuery.apply(block.crossNorm.apply(heard)));
+    List<Tensor> memory = block.crossMemory.apply(text.states()).chunk(2, -1);
+    Tensor read = Attention.cross(query, heads(memory.get(0)), heads(memory.get(1)), text.mask());
+    Tensor told = heard.add(block.crossOutput.apply(read.transpose(1, 2).flatten(2, 3)));
+
+    return told.add(inner(block, told));
+  }
+
+  private Tensor inner(Block block, Tensor x) {
+    return block.out.apply(activation.apply(block.in.apply(block.innerNorm.apply(x))));
+  }
+
+  /** [batch, time, width] to [batch, heads, time, head width]. */
+  private Tensor heads(Tensor x) {
+    return x.reshape(x.size(0), x.size(1), config.heads(), config.headWidth()).transpose(1, 2);
+  }
+
+  /** Sums the embeddings of a position's codes: I64 [..., codebooks] to [..., width]. */
+  private Tensor embed(Tensor tokens) {
+    Tensor offsets =
+        Tensor.arange(0, config.codebooks() * (config.vocabulary() + 1L), config.vocabulary() + 1L);
+    return embedding.embedding(tokens.add(offsets)).sum(-2, false);
+  }
+
+  /**
+   * Positions 0 … count-1, [count, width]: cosines, then sines, of fp32 angles as the published
+   * weights were trained with; an odd width ends in a zero.
+   */
+  Tensor positions(long count) {
+    int half = config.width() / 2;
+    Tensor rates = Tensor.arange(half).to(DType.F32).mul(-Math.log(10_000) / (half - 1)).exp();
+    Tensor angles = Tensor.arange(count).to(DType.F32).unsqueeze(1).mul(rates.unsqueeze(0));
+    Tensor both = Tensor.cat(List.of(angles.cos(), angles.sin()), 1);
+    return config.width() % 2 == 0 ? both : Tensor.cat(List.of(both, Tensor.zeros(count, 1)), 1);
+  }
+
+  /**
+   * Opens a decoding session.
+   *
+   * @param text one row for each clip
+   * @param guidance above 1, classifier-free guidance by this scale; a second row per clip runs
+   *     without the text
+   * @param steps most steps the session will make
+   */
+  public MusicGenSession session(Text text, double guidance, int steps) {
+    return new MusicGenSession(this, text, guidance, steps);
+  }
+
+  // ------------------------------------------------------- what a session uses, layer by layer
+
+  int blocks() {
+    return blocks.size();
+  }
+
+  /** The embeddings of I64 [clips, codebooks], summed. */
+  Tensor embedStep(Tensor tokens) {
+    return embed(tokens);
+  }
+
+  /** Keys and values of a text: [clips, heads, tokens, head width]. */
+  List<Tensor> memory(int layer, Text text) {
+    List<Tensor> memory = blocks.get(layer).crossMemory.apply(text.states()).chunk(2, -1);
+    return List.of(heads(memory.get(0)).contiguous(), heads(memory.get(1)).contiguous());
+  }
+
+  /** Query, key and value of rows [rows, width], beside one another. */
+  Tensor selfInput(int layer, Tensor x) {
+    Block block = blocks.get(layer);
+    return block.selfInput.apply(block.selfNorm.apply(x));
+  }
+
+  Tensor selfOutput(int layer, Tensor looked) {
+    return blocks.get(layer).selfOutput.apply(looked);
+  }
+
+  Tensor crossQuery(int layer, Tensor x) {
+    Block block = blocks.get(layer);
+    return block.crossQuery.apply(block.crossNorm.apply(x));
+  }
+
+  Tensor crossOutput(int layer, Tensor read) {
+    return blocks.get(layer).crossOutput.apply(read);
+  }
+
+  Tensor inner(int layer, Tensor x) {
+    return inner(blocks.get(layer), x);
+  }
+
+  /** Scores of rows [rows, width]: [rows, codebooks × vocabulary]. */
+  Tensor scores(Tensor x) {
+    return heads.apply(outNorm.apply(x));
+  }
+
+  @Override
+  public void close() {
+    projections.forEach(Projection::close);
+    adapters.close();
+    owned.close();
+  }
+}

@@ -1,0 +1,271 @@
+package org.descant.training.recipe;
+
+import static org.descant.training.TrainingException.require;
+
+import java.util.List;
+import org.descant.models.codec.CodecConfig;
+import org.descant.models.lm.TokenLmConfig;
+import org.descant.training.loop.Guard;
+import org.descant.training.loop.Optimisation;
+import org.descant.training.loop.Schedule;
+
+/**
+ * Everything that a training run depends on beside the code, the dataset and the kind of CPU. A
+ * recipe is complete: there are no defaults elsewhere.
+ *
+ * @param name of the recipe
+ * @param steps optimizer steps of the whole run, codec and language model together
+ * @param seed of every random draw
+ * @param batch sequences in a step of the language model
+ * @param accumulate parts that such a batch goes through the model in, one after the other: less
+ *     memory, the same gradient
+ * @param precision {@code auto} (measured once at the start and kept in the record), {@code fp32}
+ *     or {@code bf16}
+ * @param threads of libtorch; 0 is one a processor, at most 8, resolved at the start and kept in
+ *     the record
+ * @param heldOut recordings set aside for measuring and never trained on
+ * @param logEvery steps between two logged lines
+ * @param checkpoint when the state is saved
+ * @param guard which batches are refused, and what follows
+ * @param codec stage one
+ * @param augment stage two: copies of the recordings in other keys and tempos, as tokens
+ * @param lm stage three
+ */
+public record Recipe(
+    String name,
+    long steps,
+    long seed,
+    int batch,
+    int accumulate,
+    String precision,
+    int threads,
+    int heldOut,
+    int logEvery,
+    Checkpoint checkpoint,
+    Guard.Options guard,
+    Codec codec,
+    Augment augment,
+    Lm lm) {
+
+  private static final long STEPS_MAX = 100_000_000;
+  private static final int BATCH_MAX = 4096;
+  private static final int THREADS_MAX = 1024;
+
+  /** The precisions that a recipe may name. */
+  static final List<String> PRECISIONS = List.of("auto", "fp32", "bf16");
+
+  public Recipe {
+    require(!name.isBlank(), "name", name, "a word");
+    require(steps >= 2 && steps <= STEPS_MAX, "steps", steps, "2 to " + STEPS_MAX);
+    require(batch >= 1 && batch <= BATCH_MAX, "batch", batch, "1 to " + BATCH_MAX);
+    requireDivides("", accumulate, batch);
+    require(PRECISIONS.contains(precision), "precision", precision, String.join(", ", PRECISIONS));
+    require(threads >= 0 && threads <= THREADS_MAX, "threads", threads, "0 to " + THREADS_MAX);
+    require(heldOut >= 1, "heldOut", heldOut, "at least 1");
+    require(logEvery >= 1, "logEvery", logEvery, "at least 1");
+    require(
+        codec.model().codebooks() >= lm.model().codebooks(),
+        "lm.model.codebooks",
+        lm.model().codebooks(),
+        "at most codec.model.codebooks, " + codec.model().codebooks());
+    require(
+        codec.model().codebookSize() == lm.model().codebookSize(),
+        "lm.model.codebookSize",
+        lm.model().codebookSize(),
+        "the same as codec.model.codebookSize, " + codec.model().codebookSize());
+    require(
+        lm.frames() + lm.model().codebooks() - 1 <= lm.model().context(),
+        "lm.frames",
+        lm.frames(),
+        "at most lm.model.context less the delay, "
+            + (lm.model().context() - lm.model().codebooks() + 1));
+  }
+
+  /**
+   * When the state is saved.
+   *
+   * @param every steps between two checkpoints
+   * @param keep newest checkpoints that stay
+   */
+  public record Checkpoint(int every, int keep) {
+    public Checkpoint {
+      require(every >= 1, "checkpoint.every", every, "at least 1");
+      require(keep >= 1, "checkpoint.keep", keep, "at least 1");
+    }
+  }
+
+  /**
+   * The codec's stage: short excerpts at random gain.
+   *
+   * @param share of all steps that belong to this stage, more than 0 and less than 1
+   * @param batch excerpts in a step
+   * @param accumulate parts that such a batch goes through the model in
+   * @param frames latent frames of an excerpt
+   * @param learningRate at its highest
+   * @param warmup steps until it is reached
+   * @param weightDecay of AdamW
+   * @param clip largest gradient norm
+   * @param gainDb excerpts are made louder or softer by up to this much
+   * @param schedule how the learning rate goes on after warm-up
+   * @param optimiser which one, and its constants
+   * @param model shape of the codec
+   */
+  public record Codec(
+      double share,
+      int batch,
+      int accumulate,
+      int frames,
+      double learningRate,
+      int warmup,
+      double weightDecay,
+      double clip,
+      double gainDb,
+      Schedule.Options schedule,
+      Optimisation.Options optimiser,
+      CodecConfig model) {
+    public Codec {
+      require(share > 0 && share < 1, "codec.share", share, "more than 0 and less than 1");
+      require(batch >= 1 && batch <= BATCH_MAX, "codec.batch", batch, "1 to " + BATCH_MAX);
+      requireDivides("codec.", accumulate, batch);
+      require(frames >= 16 && frames <= 1024, "codec.frames", frames, "16 to 1024");
+      requireLearnable("codec", learningRate, warmup, weightDecay, clip);
+      require(gainDb >= 0 && gainDb <= 40, "codec.gainDb", gainDb, "0 to 40");
+    }
+  }
+
+  /**
+   * Copies that the language model learns from, in stage two. A copy is played faster or slower by
+   * {@code 2^(k/12)}, which moves its pitch by k semitones, and then stretched back, and a little
+   * more or less, so that pitch and tempo vary independently.
+   *
+   * @param copies of each recording; the first is as it was recorded
+   * @param semitonesDown lowest transposition, 0 or less
+   * @param semitonesUp highest transposition, 0 or more
+   * @param tempoMin slowest tempo as a factor
+   * @param tempoMax fastest tempo as a factor
+   */
+  public record Augment(
+      int copies, int semitonesDown, int semitonesUp, double tempoMin, double tempoMax) {
+    public Augment {
+      require(copies >= 1 && copies <= 1000, "augment.copies", copies, "1 to 1000");
+      require(
+          semitonesDown <= 0 && semitonesDown >= -12,
+          "augment.semitonesDown",
+          semitonesDown,
+          "-12 to 0");
+      require(semitonesUp >= 0 && semitonesUp <= 12, "augment.semitonesUp", semitonesUp, "0 to 12");
+      require(tempoMin > 0.5 && tempoMin <= 1, "augment.tempoMin", tempoMin, "0.5 to 1");
+      require(tempoMax >= 1 && tempoMax < 2, "augment.tempoMax", tempoMax, "1 to 2");
+    }
+  }
+
+  /**
+   * The language model's stage.
+   *
+   * @param frames latent frames of a sequence
+   * @param learningRate at its highest
+   * @param warmup steps until it is reached
+   * @param weightDecay of AdamW
+   * @param clip largest gradient norm
+   * @param dropConditions chance that a sequence learns without the music's conditions, and the
+   *     same without the style's; single groups and all at once half as often
+   * @param keepTag chance that each of its tags is told
+   * @param tokenNoise chance that an input token is replaced by a random one
+   * @param codebookWeight weight of each codebook's loss relative to that of the coarser one
+   * @param emaDecay of the averaged weights that are measured and shipped; 0 ships the last ones
+   * @param evaluateEvery steps between two measurements on held-out recordings
+   * @param stopAfter measurements without a new best before the stage ends early; 0 never ends
+   *     early and ships the last weights, otherwise the best are shipped
+   * @param recompute whether layers keep only their inputs and run again in the backward pass: less
+   *     memory, a third more time, the same gradient
+   * @param schedule how the learning rate goes on after warm-up
+   * @param optimiser which one, and its constants
+   * @param model shape of the language model
+   */
+  public record Lm(
+      int frames,
+      double learningRate,
+      int warmup,
+      double weightDecay,
+      double clip,
+      double dropConditions,
+      double keepTag,
+      double tokenNoise,
+      double codebookWeight,
+      double emaDecay,
+      int evaluateEvery,
+      int stopAfter,
+      boolean recompute,
+      Schedule.Options schedule,
+      Optimisation.Options optimiser,
+      TokenLmConfig model) {
+    public Lm {
+      require(frames >= 16 && frames <= 8192, "lm.frames", frames, "16 to 8192");
+      requireLearnable("lm", learningRate, warmup, weightDecay, clip);
+      require(
+          dropConditions >= 0 && dropConditions <= 0.5,
+          "lm.dropConditions",
+          dropConditions,
+          "0 to 0.5");
+      require(keepTag > 0 && keepTag <= 1, "lm.keepTag", keepTag, "more than 0, up to 1");
+      require(tokenNoise >= 0 && tokenNoise <= 0.5, "lm.tokenNoise", tokenNoise, "0 to 0.5");
+      require(
+          codebookWeight > 0 && codebookWeight <= 1,
+          "lm.codebookWeight",
+          codebookWeight,
+          "more than 0, up to 1");
+      require(emaDecay >= 0 && emaDecay < 1, "lm.emaDecay", emaDecay, "0 to less than 1");
+      require(evaluateEvery >= 1, "lm.evaluateEvery", evaluateEvery, "at least 1");
+      require(stopAfter >= 0, "lm.stopAfter", stopAfter, "0 or more");
+    }
+  }
+
+  /** Steps of the codec's stage: its share, at least one, and at least one is left. */
+  public long codecSteps() {
+    return Math.clamp(Math.round(steps * codec.share()), 1, steps - 1);
+  }
+
+  /** Steps of the language model's stage. */
+  public long lmSteps() {
+    return steps - codecSteps();
+  }
+
+  /** The same recipe with what was {@code auto} resolved. */
+  public Recipe resolved(String precision, int threads) {
+    return new Recipe(
+        name,
+        steps,
+        seed,
+        batch,
+        accumulate,
+        precision,
+        threads,
+        heldOut,
+        logEvery,
+        checkpoint,
+        guard,
+        codec,
+        augment,
+        lm);
+  }
+
+  private static void requireDivides(String stage, int accumulate, int batch) {
+    require(
+        accumulate >= 1 && batch % accumulate == 0,
+        stage + "accumulate",
+        accumulate,
+        "a number that divides %sbatch, %d".formatted(stage, batch));
+  }
+
+  private static void requireLearnable(
+      String stage, double learningRate, int warmup, double weightDecay, double clip) {
+    require(
+        learningRate > 0 && learningRate < 1,
+        stage + ".learningRate",
+        learningRate,
+        "more than 0 and less than 1");
+    require(warmup >= 0, stage + ".warmup", warmup, "0 or more");
+    require(weightDecay >= 0 && weightDecay < 1, stage + ".weightDecay", weightDecay, "0 to 1");
+    require(clip > 0, stage + ".clip", clip, "more than 0");
+  }
+}

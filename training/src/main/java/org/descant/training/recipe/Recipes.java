@@ -1,0 +1,160 @@
+package org.descant.training.recipe;
+
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+import org.descant.models.codec.CodecConfig;
+import org.descant.models.lm.TokenLmConfig;
+import org.descant.training.TrainingException;
+import org.descant.training.loop.Guard;
+import org.descant.training.loop.Optimisation;
+import org.descant.training.loop.Schedule;
+
+/** The recipes that ship, each a function that returns a complete {@link Recipe}. Stateless. */
+public final class Recipes {
+  private static final Map<String, Supplier<Recipe>> BY_NAME =
+      new TreeMap<>(Map.of("house-tiny", Recipes::houseTiny, "house-demo", Recipes::houseDemo));
+
+  private Recipes() {}
+
+  /** Names of all recipes, sorted. */
+  public static Set<String> names() {
+    return BY_NAME.keySet();
+  }
+
+  /**
+   * A recipe by its name.
+   *
+   * @throws TrainingException that lists the names when there is none
+   */
+  public static Recipe named(String name) {
+    Supplier<Recipe> recipe = BY_NAME.get(name);
+    if (recipe == null) {
+      throw new TrainingException(
+          "there is no recipe '%s'; there are %s".formatted(name, String.join(", ", names())));
+    }
+    return recipe.get();
+  }
+
+  /** Two to three minutes on two cores: shows that everything learns. */
+  static Recipe houseTiny() {
+    return new Recipe(
+        /* name= */ "house-tiny",
+        /* steps= */ 1400,
+        /* seed= */ 1,
+        /* batch= */ 16,
+        /* accumulate= */ 1,
+        /* precision= */ "auto",
+        /* threads= */ 0,
+        /* heldOut= */ 3,
+        /* logEvery= */ 20,
+        new Recipe.Checkpoint(/* every= */ 200, /* keep= */ 2),
+        Guard.Options.DEFAULT,
+        new Recipe.Codec(
+            /* share= */ 0.5,
+            /* batch= */ 8,
+            /* accumulate= */ 1,
+            /* frames= */ 96,
+            /* learningRate= */ 1e-3,
+            /* warmup= */ 20,
+            /* weightDecay= */ 0.01,
+            /* clip= */ 1,
+            /* gainDb= */ 6,
+            Schedule.Options.DEFAULT,
+            Optimisation.Options.adamW(/* beta2= */ 0.99),
+            CodecConfig.TINY),
+        new Recipe.Augment(
+            /* copies= */ 6,
+            /* semitonesDown= */ -5,
+            /* semitonesUp= */ 6,
+            /* tempoMin= */ 0.87,
+            /* tempoMax= */ 1.15),
+        new Recipe.Lm(
+            /* frames= */ 128,
+            /* learningRate= */ 4e-3,
+            /* warmup= */ 20,
+            /* weightDecay= */ 0.05,
+            /* clip= */ 1,
+            /* dropConditions= */ 0.1,
+            /* keepTag= */ 0.75,
+            /* tokenNoise= */ 0.02,
+            /* codebookWeight= */ 0.9,
+            /* emaDecay= */ 0.98,
+            /* evaluateEvery= */ 200,
+            /* stopAfter= */ 3,
+            /* recompute= */ false,
+            Schedule.Options.DEFAULT,
+            Optimisation.Options.adamW(/* beta2= */ 0.95),
+            lookingBack(TokenLmConfig.TINY, 128)));
+  }
+
+  /** Some hours on one core: the model that ships in the repository. */
+  static Recipe houseDemo() {
+    return new Recipe(
+        /* name= */ "house-demo",
+        /* steps= */ 6_000,
+        /* seed= */ 1,
+        /* batch= */ 16,
+        /* accumulate= */ 1,
+        /* precision= */ "auto",
+        /* threads= */ 1,
+        /* heldOut= */ 3,
+        /* logEvery= */ 20,
+        new Recipe.Checkpoint(/* every= */ 200, /* keep= */ 2),
+        Guard.Options.DEFAULT,
+        new Recipe.Codec(
+            /* share= */ 0.5,
+            /* batch= */ 8,
+            /* accumulate= */ 1,
+            /* frames= */ 128,
+            /* learningRate= */ 6e-4,
+            /* warmup= */ 200,
+            /* weightDecay= */ 0.01,
+            /* clip= */ 1,
+            /* gainDb= */ 8,
+            Schedule.Options.DEFAULT,
+            Optimisation.Options.adamW(/* beta2= */ 0.99),
+            CodecConfig.DEMO),
+        new Recipe.Augment(
+            /* copies= */ 12,
+            /* semitonesDown= */ -5,
+            /* semitonesUp= */ 6,
+            /* tempoMin= */ 0.87,
+            /* tempoMax= */ 1.15),
+        new Recipe.Lm(
+            /* frames= */ 320,
+            /* learningRate= */ 1e-3,
+            /* warmup= */ 300,
+            /* weightDecay= */ 0.1,
+            /* clip= */ 1,
+            /* dropConditions= */ 0.1,
+            /* keepTag= */ 0.75,
+            /* tokenNoise= */ 0.02,
+            /* codebookWeight= */ 0.9,
+            /* emaDecay= */ 0.999,
+            /* evaluateEvery= */ 250,
+            /* stopAfter= */ 8,
+            /* recompute= */ false,
+            Schedule.Options.DEFAULT,
+            Optimisation.Options.adamW(/* beta2= */ 0.95),
+            lookingBack(TokenLmConfig.DEMO, 320)));
+  }
+
+  /**
+   * The model with a context of what it sees in training and no more: positions further back are
+   * new to it, and clips longer than the context fall apart with them.
+   */
+  private static TokenLmConfig lookingBack(TokenLmConfig model, int frames) {
+    return new TokenLmConfig(
+        model.width(),
+        model.layers(),
+        model.heads(),
+        model.keyValueHeads(),
+        model.hidden(),
+        model.codebooks(),
+        model.codebookSize(),
+        model.styleSize(),
+        frames + model.codebooks() - 1);
+  }
+}
