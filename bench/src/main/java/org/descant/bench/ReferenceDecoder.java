@@ -1,9 +1,7 @@
 package org.descant.bench;
 
-import java.util.List;
 import java.util.SplittableRandom;
 import org.descant.tensor.AdamW;
-import org.descant.tensor.Attention;
 import org.descant.tensor.Autocast;
 import org.descant.tensor.HeadLoss;
 import org.descant.tensor.ParameterStore;
@@ -11,6 +9,7 @@ import org.descant.tensor.ParameterStore.Initializer;
 import org.descant.tensor.ParameterStore.Parameter;
 import org.descant.tensor.Precision;
 import org.descant.tensor.Scope;
+import org.descant.tensor.SelfAttention;
 import org.descant.tensor.Tensor;
 
 /**
@@ -142,18 +141,9 @@ public final class ReferenceDecoder implements AutoCloseable {
     }
 
     Tensor apply(Tensor xBTD) {
-      long size = shape.width() / shape.heads();
-      List<Tensor> qkv =
-          queryKeyValue
-              .apply(attentionNorm.apply(xBTD))
-              .view(shape.batch(), shape.time(), 3, shape.heads(), size)
-              .permute(2, 0, 3, 1, 4)
-              .contiguous()
-              .unbind(0);
       Tensor seen =
-          Attention.causal(qkv.get(0), qkv.get(1), qkv.get(2))
-              .transpose(1, 2)
-              .reshape(shape.batch(), shape.time(), shape.width());
+          SelfAttention.causal(
+              queryKeyValue.apply(attentionNorm.apply(xBTD)), shape.heads(), shape.heads(), null);
       Tensor x = xBTD.add(attentionOut.apply(seen));
       return x.add(down.apply(up.apply(hiddenNorm.apply(x)).gelu()));
     }

@@ -112,7 +112,7 @@ public final class Attention {
   /**
    * 0 where query row r of the last {@code rows} positions may see a column, else very negative.
    */
-  private static Tensor mask(long rows, long columns, DType type) {
+  static Tensor mask(long rows, long columns, DType type) {
     MaskKey key = new MaskKey(rows, columns, type);
     Tensor cached = MASKS.get(key);
     if (cached != null) {

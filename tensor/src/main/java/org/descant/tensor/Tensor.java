@@ -12,6 +12,7 @@ import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.T_TensorTensorTensor_T;
 import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.TensorArrayRefOptional;
+import org.bytedeco.pytorch.TensorBase;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -83,6 +84,11 @@ public final class Tensor implements AutoCloseable {
     } catch (RuntimeException e) {
       throw TensorException.fromNative(name, e);
     }
+  }
+
+  /** Another handle on what autograd passes to a hook; belongs to the current scope. */
+  static Tensor of(TensorBase passed) {
+    return op("gradient", () -> new org.bytedeco.pytorch.Tensor(passed));
   }
 
   /** Runs native code that changes this tensor. */
@@ -834,6 +840,41 @@ public final class Tensor implements AutoCloseable {
     return change("divInPlace", () -> unwrap().div_(other.unwrap()));
   }
 
+  /** this = a × b. */
+  Tensor setProduct(Tensor a, Tensor b) {
+    return change("setProduct", () -> torch.mul_out(unwrap(), a.unwrap(), b.unwrap()));
+  }
+
+  /** this = gradient × silu'(x). */
+  Tensor setSiluGradient(Tensor gradient, Tensor x) {
+    return change(
+        "setSiluGradient", () -> torch.silu_backward_out(unwrap(), gradient.unwrap(), x.unwrap()));
+  }
+
+  /** this += factor × a × b. */
+  Tensor addProductInPlace(Tensor a, Tensor b, double factor) {
+    return change(
+        "addProductInPlace", () -> unwrap().addcmul_(a.unwrap(), b.unwrap(), Ops.scalar(factor)));
+  }
+
+  /** this = scale × (a · b) for batches of matrices. */
+  Tensor setBatchProduct(Tensor a, Tensor b, double scale) {
+    return change(
+        "setBatchProduct",
+        () ->
+            torch.baddbmm_out(
+                unwrap(), unwrap(), a.unwrap(), b.unwrap(), Ops.scalar(0), Ops.scalar(scale)));
+  }
+
+  /** this += scale × (a · b) for batches of matrices. */
+  Tensor addBatchProductInPlace(Tensor a, Tensor b, double scale) {
+    return change(
+        "addBatchProductInPlace",
+        () ->
+            torch.baddbmm_out(
+                unwrap(), unwrap(), a.unwrap(), b.unwrap(), Ops.ONE, Ops.scalar(scale)));
+  }
+
   /** this += weight × (target − this). */
   public Tensor lerpInPlace(Tensor target, double weight) {
     return change("lerpInPlace", () -> unwrap().lerp_(target.unwrap(), Ops.scalar(weight)));
@@ -1060,6 +1101,15 @@ public final class Tensor implements AutoCloseable {
     return op("amin", () -> unwrap().amin(new long[] {dim}, keepDim));
   }
 
+  /** Euclidean norms along a dimension. */
+  public Tensor norm(int dim, boolean keepDim) {
+    return op(
+        "norm",
+        () ->
+            torch.linalg_vector_norm(
+                unwrap(), Ops.scalar(2), new long[] {dim}, keepDim, Ops.NO_DTYPE));
+  }
+
   /** The Euclidean norm of all elements. */
   public Tensor norm() {
     return op("norm", () -> unwrap().norm());
@@ -1234,6 +1284,14 @@ public final class Tensor implements AutoCloseable {
 
   /** Divides the last dimension by its root mean square, then scales (Zhang and Sennrich 2019). */
   public Tensor rmsNorm(@Nullable Tensor weight, double epsilon) {
+    if (weight != null
+        && weight.dim() == 1
+        && dtype() == DType.F32
+        && weight.dtype() == DType.F32
+        && (HandGradient.isWanted(this, weight) || Autocast.isActive())
+        && device().kind() == Device.Kind.CPU) {
+      return RmsNorm.apply(this, weight, epsilon);
+    }
     return op(
         "rmsNorm",
         () ->

@@ -10,8 +10,8 @@ import org.descant.models.condition.ConditionEncoder;
 import org.descant.models.condition.Conditioning;
 import org.descant.models.condition.FrameConditions;
 import org.descant.models.condition.Guidance;
-import org.descant.tensor.Attention;
 import org.descant.tensor.Autocast;
+import org.descant.tensor.GatedLinearUnit;
 import org.descant.tensor.HeadLoss;
 import org.descant.tensor.NoGrad;
 import org.descant.tensor.ParameterStore;
@@ -21,6 +21,7 @@ import org.descant.tensor.Precision;
 import org.descant.tensor.QuantizedLinear;
 import org.descant.tensor.Recomputation;
 import org.descant.tensor.Scope;
+import org.descant.tensor.SelfAttention;
 import org.descant.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -157,34 +158,47 @@ public final class TokenLm implements AutoCloseable {
       down = new Projection(name + "hidden.out", 1 / Math.sqrt(hidden) / deep, width, hidden);
     }
 
-    Tensor apply(int layer, Tensor xBSW, Rotary rotary, Attend attend, boolean packed) {
-      long batch = xBSW.size(0);
-      long steps = xBSW.size(1);
-      long size = config.headSize();
+    /**
+     * @param attend how a decoder attends to what it has cached; null attends within the rows
+     */
+    Tensor apply(int layer, Tensor xBSW, Rotary rotary, @Nullable Attend attend, boolean packed) {
+      Tensor projected = queryKeyValue.apply(xBSW.rmsNorm(attentionNorm.tensor(), EPSILON), packed);
+      Tensor seen =
+          attend == null
+              ? SelfAttention.causal(
+                  projected,
+                  config.heads(),
+                  config.keyValueHeads(),
+                  new SelfAttention.Rotation(rotary.cosine(), rotary.sine()))
+              : attended(layer, projected, rotary, attend);
+      Tensor x = xBSW.add(attentionOut.apply(seen, packed));
+      Tensor both = gateAndUp.apply(x.rmsNorm(hiddenNorm.tensor(), EPSILON), packed);
+      return x.add(down.apply(GatedLinearUnit.swiGlu(both), packed));
+    }
+
+    private Tensor attended(int layer, Tensor projected, Rotary rotary, Attend attend) {
+      long batch = projected.size(0);
+      long steps = projected.size(1);
       int groups = config.heads() / config.keyValueHeads();
-      Tensor projected =
-          queryKeyValue
-              .apply(xBSW.rmsNorm(attentionNorm.tensor(), EPSILON), packed)
-              .view(batch, steps, config.heads() + 2L * config.keyValueHeads(), size)
+      Tensor laid =
+          projected
+              .view(batch, steps, config.heads() + 2L * config.keyValueHeads(), config.headSize())
               .transpose(1, 2);
       // Queries and keys turn together: they lie side by side.
       List<Tensor> parts =
-          projected.splitSizes(1, config.heads() + config.keyValueHeads(), config.keyValueHeads());
+          laid.splitSizes(1, config.heads() + config.keyValueHeads(), config.keyValueHeads());
       List<Tensor> turned =
           rotary.turn(parts.get(0)).splitSizes(1, config.heads(), config.keyValueHeads());
-      Tensor q = turned.get(0);
       Tensor k = turned.get(1);
       Tensor v = parts.get(1);
       if (groups > 1) {
         k = k.repeatInterleave(groups, 1);
         v = v.repeatInterleave(groups, 1);
       }
-      Tensor seen =
-          attend.attend(layer, q, k, v).transpose(1, 2).reshape(batch, steps, config.width());
-      Tensor x = xBSW.add(attentionOut.apply(seen, packed));
-      Tensor both = gateAndUp.apply(x.rmsNorm(hiddenNorm.tensor(), EPSILON), packed);
-      List<Tensor> gateUp = both.chunk(2, 2);
-      return x.add(down.apply(gateUp.get(0).silu().mul(gateUp.get(1)), packed));
+      return attend
+          .attend(layer, turned.get(0), k, v)
+          .transpose(1, 2)
+          .reshape(batch, steps, config.width());
     }
   }
 
@@ -192,11 +206,16 @@ public final class TokenLm implements AutoCloseable {
    * From the tokens of the step before and the conditions of this one to normalised outputs.
    *
    * @param tokensBSK indices into the token table, I64
+   * @param attend how a decoder attends to what it has cached; null attends within the rows
    * @param packed whether int8 copies of the weights are used where there are any
    * @return [batch, steps, width], to be multiplied with the heads
    */
   Tensor forward(
-      Tensor tokensBSK, Tensor conditionsBSW, Rotary rotary, Attend attend, boolean packed) {
+      Tensor tokensBSK,
+      Tensor conditionsBSW,
+      Rotary rotary,
+      @Nullable Attend attend,
+      boolean packed) {
     Tensor x = embedded(tokensBSK, conditionsBSW);
     for (int i = 0; i < layers.length; i++) {
       x = layers[i].apply(i, x, rotary, attend, packed);
@@ -388,13 +407,9 @@ public final class TokenLm implements AutoCloseable {
     List<UnaryOperator<Tensor>> blocks = new ArrayList<>();
     for (int i = 0; i < layers.length; i++) {
       int layer = i;
-      blocks.add(x -> layers[layer].apply(layer, x, rotary, TokenLm::causal, false));
+      blocks.add(x -> layers[layer].apply(layer, x, rotary, null, false));
     }
     return blocks;
-  }
-
-  private static Tensor causal(int layer, Tensor q, Tensor k, Tensor v) {
-    return Attention.causal(q, k, v);
   }
 
   /**
@@ -492,7 +507,7 @@ public final class TokenLm implements AutoCloseable {
         tokens(input),
         conditions(input),
         Rotary.at(0, steps(input), config.headSize()),
-        TokenLm::causal,
+        null,
         false);
   }
 
