@@ -37,7 +37,17 @@ class CodecEvaluationTest {
       assertThat(result.nearestOpus()).isEqualTo(result.opus().getFirst());
       assertThat(result.full().each()).hasSize(2);
       assertThat(result.encodeTimesRealTime()).isPositive();
-      assertThat(result.decodeTimesRealTime()).isPositive();
+      assertThat(result.decodeTimesRealTime()).isEqualTo(result.full().decodeTimesRealTime());
+      // One set of weights at every rate: a row for each number of codebooks, each with its speed.
+      assertThat(result.codec())
+          .extracting(CodecEvaluation.Row::name)
+          .containsExactly("1 of 2 codebooks", "2 of 2 codebooks");
+      assertThat(result.codec().getFirst().kilobitsPerSecond())
+          .isCloseTo(result.full().kilobitsPerSecond() / 2, within(1e-9));
+      assertThat(result.codec())
+          .allSatisfy(row -> assertThat(row.decodeTimesRealTime()).isPositive());
+      assertThat(result.opus())
+          .allSatisfy(row -> assertThat(row.decodeTimesRealTime()).isPositive());
       assertThat(lines).hasSize(3);
       assertThat(scratch).isEmptyDirectory();
     }

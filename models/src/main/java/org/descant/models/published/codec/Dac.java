@@ -55,6 +55,7 @@ public final class Dac implements AutoCloseable {
   private final Owned owned;
   private final int sampleRate;
   private final List<Integer> downRatios;
+  private final List<Integer> upRatios;
   private final long hop;
   private final int width;
   private final int codebookSize;
@@ -77,6 +78,7 @@ public final class Dac implements AutoCloseable {
           "upsampling_ratios", "12 stages and frames of 2^24 samples are the most");
     }
     this.downRatios = down;
+    this.upRatios = up;
     this.hop = product(down);
     int encoderWidth = config.whole("encoder_hidden_size", 64, 1);
     int decoderWidth = config.whole("decoder_hidden_size", 1536, 1);
@@ -156,6 +158,20 @@ public final class Dac implements AutoCloseable {
       length = Math.max(0, Math.floorDiv(padded - 2L * ratio, ratio) + 1);
     }
     return length;
+  }
+
+  /**
+   * Whether decoded sound has {@link #samplesPerFrame()} samples for every frame, no more and no
+   * less: both sides have the same ratios, all even.
+   */
+  boolean hasWholeFrames() {
+    return upRatios.equals(downRatios.reversed())
+        && upRatios.stream().allMatch(ratio -> ratio % 2 == 0);
+  }
+
+  /** Frames before and after a frame that its decoded samples depend on. */
+  int decoderReach() {
+    return DacNet.decoderReach(upRatios);
   }
 
   /** Frames per second. */

@@ -70,6 +70,19 @@ final class DacNet {
     return Layer.stack(layers);
   }
 
+  /** Frames on each side that a frame of the decoder's samples sees, at most. */
+  static int decoderReach(List<Integer> ratios) {
+    int half = (KERNEL - 1) / 2;
+    int samples = half;
+    for (int ratio : ratios.reversed()) {
+      for (int dilation : DILATIONS) {
+        samples += half * dilation;
+      }
+      samples = Math.ceilDiv(samples, ratio) + 2;
+    }
+    return samples + half;
+  }
+
   private void addUnits(List<Layer> layers, String block, int wide) {
     for (int i = 0; i < DILATIONS.length; i++) {
       String unit = block + ".res_unit" + (i + 1);
