@@ -2,6 +2,7 @@ package org.descant.cli;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
@@ -10,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.UnaryOperator;
 import org.descant.audio.Pcm;
 import org.descant.serving.Delivery;
 import org.descant.serving.Delivery.Clip;
@@ -48,8 +50,41 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(names = "--style", paramLabel = "ISRC", description = "a recording whose style is open")
   @Nullable String style;
 
-  @Option(names = "--seed", paramLabel = "N", defaultValue = "0")
-  long seed;
+  @Option(names = "--seed", paramLabel = "N", description = "0, or that of the clip that goes on")
+  @Nullable Long seed;
+
+  @Option(
+      names = "--guidance",
+      paramLabel = "G",
+      description = "1 to 8, or such as style=2,melody=3,text=1.5")
+  @Nullable String guidance;
+
+  @Option(
+      names = "--melody",
+      paramLabel = "NOTES",
+      description = "such as \"C4 E4 G4:2\", one a beat; or a clip of this house, by id or file")
+  @Nullable String melody;
+
+  @Option(
+      names = "--continue",
+      paramLabel = "CLIP",
+      description = "a clip of this house that goes on, by its id or its file")
+  @Nullable String goOnFrom;
+
+  @Option(
+      names = "--infill",
+      paramLabel = "CLIP",
+      description = "a clip of this house of which --from to --to is made anew")
+  @Nullable String fillIn;
+
+  @Option(names = "--from", paramLabel = "S")
+  @Nullable Double from;
+
+  @Option(names = "--to", paramLabel = "S")
+  @Nullable Double to;
+
+  @Option(names = "--new-only", description = "leave out the clip that was there")
+  boolean onlyNew;
 
   @Option(names = "--model", paramLabel = "M", defaultValue = DEFAULT_MODEL)
   String model = DEFAULT_MODEL;
@@ -65,10 +100,11 @@ final class GenerateCommand implements Callable<Integer> {
       throw new UsageException("Cannot write " + out + "; name a file in a folder that is there.");
     }
     Output output = main.output();
-    Order order = new Order(text, seconds, tempo, key, tags, style, seed);
-    order.request(null); // what cannot be asked for is said before anything is opened
+    order(UnaryOperator.identity())
+        .check(); // what cannot be asked for is said before anything is opened
     try (Platform platform = Platform.open(main.homeFolder());
         Platform.Player player = platform.player(model)) {
+      Order order = order(clip -> clipId(player.delivery(), clip));
       Clip clip = make(player.delivery(), order, output);
       Path aside = out.resolveSibling(out.getFileName() + ".tmp");
       Files.copy(player.delivery().file(clip, ending), aside, StandardCopyOption.REPLACE_EXISTING);
@@ -80,6 +116,44 @@ final class GenerateCommand implements Callable<Integer> {
     } catch (RefusedException refused) {
       return refused(output, refused);
     }
+  }
+
+  private Order order(UnaryOperator<String> clipId) {
+    boolean ofClip = melody != null && isClip(melody);
+    return new Order(
+        text,
+        seconds,
+        tempo,
+        key,
+        tags,
+        style,
+        seed,
+        guidance,
+        ofClip ? null : melody,
+        melody != null && ofClip ? clipId.apply(melody) : null,
+        goOnFrom == null ? null : clipId.apply(goOnFrom),
+        fillIn == null ? null : clipId.apply(fillIn),
+        from,
+        to,
+        onlyNew ? Boolean.TRUE : null);
+  }
+
+  /** Whether a melody's words name a clip, by its id or its file, rather than notes. */
+  private static boolean isClip(String words) {
+    return words.startsWith("clip-") || isFile(words);
+  }
+
+  private static boolean isFile(String words) {
+    try {
+      return Files.isRegularFile(Path.of(words));
+    } catch (InvalidPathException e) {
+      return false;
+    }
+  }
+
+  /** The id of a clip that is named by it, or by its file. */
+  private static String clipId(Delivery delivery, String clip) {
+    return isFile(clip) ? delivery.identify(Path.of(clip)).id() : clip;
   }
 
   static Clip make(Delivery delivery, Order order, Output output) {
@@ -124,6 +198,12 @@ final class GenerateCommand implements Callable<Integer> {
         clip.key(),
         clip.realTimeFactor(),
         clip.firstChunkMs());
+    if (!clip.madeFrom().isEmpty()) {
+      output.say("  made from %s", clip.madeFrom());
+    }
+    if (!clip.melodyOf().isEmpty()) {
+      output.say("  follows the melody of %s", clip.melodyOf());
+    }
     output.say(
         "  longest span like any training recording: %.2f s (%s)",
         clip.copied().seconds(), clip.copied().recording());
@@ -164,6 +244,8 @@ final class GenerateCommand implements Callable<Integer> {
     facts.put("tempo", clip.tempo());
     facts.put("key", clip.key());
     facts.put("seed", clip.seed());
+    facts.put("madeFrom", clip.madeFrom());
+    facts.put("melodyOf", clip.melodyOf());
     facts.put("copiedSeconds", clip.copied().seconds());
     facts.put("realTimeFactor", clip.realTimeFactor());
     return facts;

@@ -2,6 +2,8 @@ package org.descant.engine;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
@@ -25,10 +27,13 @@ import org.descant.models.condition.Conditioning;
 import org.descant.models.condition.FrameConditions;
 import org.descant.models.condition.GlobalConditions;
 import org.descant.models.condition.Guidance;
+import org.descant.models.condition.Melody;
 import org.descant.models.condition.Planner;
 import org.descant.models.hub.PulledModel;
 import org.descant.models.lm.Decoder;
 import org.descant.models.lm.Sampling;
+import org.descant.models.lm.SpanLayout;
+import org.descant.models.lm.TokenLmConfig;
 import org.descant.rights.Isrc;
 import org.descant.tensor.NativeRuntime;
 import org.jspecify.annotations.Nullable;
@@ -46,6 +51,9 @@ public final class Engine implements AutoCloseable {
 
   /** Who waits for a turn looks this often whether it is still wanted. */
   private static final int TURN_POLL_MS = 100;
+
+  /** A melody may begin this part of a beat late rather than wait for the next. */
+  private static final double BEAT_TOLERANCE = 0.05;
 
   private static final List<Sampling> SAMPLING =
       List.of(
@@ -95,8 +103,12 @@ public final class Engine implements AutoCloseable {
   /**
    * The request with nothing left open: tempo and key are those of a recording the model learned
    * from whose tags are nearest to what was asked, drawn by the seed among the nearest three.
+   *
+   * @throws EngineException when this model cannot do what is asked: follow a melody, fill a span,
+   *     or one as long
    */
   public GenerationRequest resolve(GenerationRequest request) {
+    requireAble(request);
     Set<String> words = new HashSet<>();
     for (String word :
         (request.text() + " " + String.join(" ", request.tags())).split("[^\\p{L}\\p{N}]+")) {
@@ -137,7 +149,43 @@ public final class Engine implements AutoCloseable {
         tags,
         request.style(),
         request.seed(),
-        request.guidance());
+        request.guidance(),
+        request.melody(),
+        request.around());
+  }
+
+  private void requireAble(GenerationRequest request) {
+    TokenLmConfig config = model.languageModel().config();
+    if (request.melody() != null && !config.melody()) {
+      throw new EngineException(
+          "The model "
+              + info.name()
+              + " did not learn to follow a melody; leave the melody out, or take one trained with"
+              + " lm.model.melody.");
+    }
+    Surroundings around = request.around();
+    if (around == null || around.to() >= around.sound().seconds()) {
+      return; // nothing comes after: plain music
+    }
+    if (!config.spans()) {
+      throw new EngineException(
+          "The model "
+              + info.name()
+              + " did not learn to fill spans; let the clip go on at its end instead, or take one"
+              + " trained with lm.spans.");
+    }
+    double longest = SpanLayout.longestMiddle(layoutFrames()) / model.codec().frameRate();
+    if (request.seconds() > longest) {
+      throw new EngineException(
+          "The model %s fills spans of at most %.1f s, asked were %.1f s; ask for a shorter one."
+              .formatted(info.name(), longest, request.seconds()));
+    }
+  }
+
+  /** Frames that the language model sees at once. */
+  private int layoutFrames() {
+    TokenLmConfig config = model.languageModel().config();
+    return config.context() - config.codebooks() + 1;
   }
 
   /**
@@ -165,7 +213,11 @@ public final class Engine implements AutoCloseable {
     }
     GenerationRequest first = requests.getFirst();
     for (GenerationRequest request : requests) {
-      if (request.seconds() != first.seconds() || request.guidance() != first.guidance()) {
+      if (requests.size() > 1 && request.around() != null) {
+        throw new EngineException(
+            "A clip that goes on from another, or fills a span of it, is made alone.");
+      }
+      if (request.seconds() != first.seconds() || !request.guidance().equals(first.guidance())) {
         throw new EngineException(
             "Clips that are made side by side have one length and one guidance; make those that"
                 + " differ one after the other.");
@@ -205,35 +257,132 @@ public final class Engine implements AutoCloseable {
     }
   }
 
+  /**
+   * What a session makes and what is around it, on one line of frames: {@code before}, what is
+   * made, {@code after}.
+   *
+   * @param seenFrom first frame that the language model sees, at most the length of {@code before}
+   * @param seenTo the frame after the last that it sees
+   * @param from first sample that is given out
+   * @param to the sample after the last
+   */
+  @SuppressWarnings("ArrayRecordComponent") // Made for one session, never compared.
+  private record Whole(
+      int[][] before, int made, int[][] after, int seenFrom, int seenTo, long from, long to) {
+    int frames() {
+      return before[0].length + made + after[0].length;
+    }
+
+    /** What the language model is given of what is there. */
+    Decoder.Given given() {
+      int end = before[0].length;
+      return new Decoder.Given(part(before, seenFrom, end), part(after, 0, seenTo - end - made));
+    }
+  }
+
+  /** Lays out the sound that is there, and reads its codes; the turn is taken. */
+  private Whole whole(GenerationRequest request) {
+    MagnitudeCodec codec = model.codec();
+    int size = codec.samplesPerFrame();
+    Surroundings around = request.around();
+    if (around == null) {
+      long samples = Math.round(request.seconds() * codec.sampleRate());
+      int frames = Math.toIntExact(Math.ceilDiv(samples, size));
+      int[][] none = new int[model.languageModel().config().codebooks()][0];
+      return new Whole(none, frames, none, 0, frames, 0, samples);
+    }
+    Pcm sound = around.sound().resampled(codec.sampleRate());
+    int[][] codes =
+        Arrays.copyOf(codec.encode(sound.channels()), model.languageModel().config().codebooks());
+    int count = codes[0].length;
+    long end = sound.frames();
+    int room = layoutFrames();
+    if (around.goesOn()) {
+      // The sound's last frame may be cut off; it is made anew.
+      int before = (int) (end / size);
+      long to = end + Math.round(request.seconds() * codec.sampleRate());
+      int made = Math.toIntExact(Math.ceilDiv(to - (long) before * size, size));
+      int seenFrom = Math.max(0, before - room);
+      return new Whole(
+          part(codes, 0, before),
+          made,
+          part(codes, count, count),
+          seenFrom,
+          before + made,
+          around.onlyNew() ? end : 0,
+          to);
+    }
+    long first = Math.round(around.from() * codec.sampleRate());
+    long last = Math.round(around.to() * codec.sampleRate());
+    int before = (int) (first / size);
+    int after = Math.min(count, Math.toIntExact(Math.ceilDiv(last, size)));
+    int left = room - (after - before);
+    int later = Math.min(count - after, Math.max(left / 2, left - before));
+    int earlier = Math.min(before, left - later);
+    if (after == count) {
+      later = 0;
+      earlier = Math.min(before, room);
+    }
+    return new Whole(
+        part(codes, 0, before),
+        after - before,
+        part(codes, after, count),
+        before - earlier,
+        after + later,
+        around.onlyNew() ? first : 0,
+        around.onlyNew() ? last : end);
+  }
+
+  /** Frames {@code from .. to-1}. */
+  private static int[][] part(int[][] codes, int from, int to) {
+    return Arrays.stream(codes)
+        .map(book -> Arrays.copyOfRange(book, from, to))
+        .toArray(int[][]::new);
+  }
+
+  private static int[][] joined(int[][]... parts) {
+    int[][] all = new int[parts[0].length][];
+    for (int k = 0; k < all.length; k++) {
+      int book = k;
+      all[k] = Arrays.stream(parts).flatMapToInt(part -> Arrays.stream(part[book])).toArray();
+    }
+    return all;
+  }
+
   /** One run of the decoder with its codec streams. */
   private final class Session {
     private final List<GenerationRequest> requests;
     private final Listeners listeners;
     private final List<Clip> clips = new ArrayList<>();
-    private final int frames;
-    private final long samples;
+    private final Whole whole;
     private final long start = System.nanoTime();
     private long firstChunkNanos;
 
     Session(List<GenerationRequest> requests, Listeners listeners) {
       this.requests = requests;
       this.listeners = listeners;
-      MagnitudeCodec codec = model.codec();
-      double seconds = requests.getFirst().seconds();
-      this.samples = Math.round(seconds * codec.sampleRate());
-      this.frames = Math.toIntExact(Math.ceilDiv(samples, codec.samplesPerFrame()));
+      this.whole = whole(requests.getFirst());
     }
 
     List<Generation> run(BooleanSupplier cancelled) {
       List<Conditioning> conditions = requests.stream().map(this::conditions).toList();
       long[] seeds = requests.stream().mapToLong(GenerationRequest::seed).toArray();
-      float scale = (float) requests.getFirst().guidance();
+      Guidance guidance = requests.getFirst().guidance();
       try (Decoder decoder =
-          model.languageModel().decoder(conditions, Guidance.all(scale), sampling(), seeds)) {
+          model
+              .languageModel()
+              .decoder(
+                  conditions,
+                  guidance,
+                  sampling(),
+                  seeds,
+                  Collections.nCopies(requests.size(), whole.given()))) {
         for (int i = 0; i < requests.size(); i++) {
           clips.add(new Clip(i));
+          clips.get(i).push(whole.before());
         }
-        int pushed = 0;
+        int given = decoder.framesGiven();
+        int pushed = given;
         while (!decoder.done()) {
           if (cancelled.getAsBoolean()) {
             throw new CancellationException("The generation was cancelled.");
@@ -246,11 +395,13 @@ public final class Engine implements AutoCloseable {
             pushed = ready;
           }
         }
-        List<Generation> made = new ArrayList<>();
+        List<Generation> all = new ArrayList<>();
         for (int i = 0; i < clips.size(); i++) {
-          made.add(clips.get(i).finish(decoder.codes(i, 0, frames)));
+          int[][] made = decoder.codes(i, given, decoder.frames());
+          clips.get(i).push(whole.after());
+          all.add(clips.get(i).finish(joined(whole.before(), made, whole.after())));
         }
-        return made;
+        return all;
       } finally {
         clips.forEach(Clip::close);
       }
@@ -270,6 +421,7 @@ public final class Engine implements AutoCloseable {
     private Conditioning conditions(GenerationRequest request) {
       MusicalKey key = key(request);
       boolean minor = key.mode() == Mode.MINOR;
+      Surroundings around = request.around();
       FrameConditions plan =
           Planner.plan(
               model.codec().frameRate(),
@@ -277,12 +429,27 @@ public final class Engine implements AutoCloseable {
               key.tonic(),
               minor,
               request.tags(),
-              frames / model.codec().frameRate(),
-              request.seed());
+              whole.frames() / model.codec().frameRate(),
+              around == null ? request.seed() : around.planSeed());
+      Melody melody = request.melody();
+      if (melody != null) {
+        plan = plan.withMelody(model.codec().frameRate(), melody(melody, tempo(request)));
+      }
       return new Conditioning(
-          plan,
+          plan.slice(whole.seenFrom(), whole.seenTo()),
           new GlobalConditions(
               key.tonic(), minor, tags(request), request.text(), style(request.style())));
+    }
+
+    /** The melody begins with the first beat of what is made. */
+    private List<FrameConditions.PitchSpan> melody(Melody melody, double tempoBpm) {
+      double begin = whole.before()[0].length / model.codec().frameRate();
+      double beat = 60 / tempoBpm;
+      double first = Math.ceil(begin / beat - BEAT_TOLERANCE) * beat;
+      return melody.spans(tempoBpm).stream()
+          .map(note ->
+              new FrameConditions.PitchSpan(note.start() + first, note.end() + first, note.pitch()))
+          .toList();
     }
 
     /** A reference brings the tag of its artist along: that is what was allowed. */
@@ -316,6 +483,7 @@ public final class Engine implements AutoCloseable {
       private final int index;
       private final Codec.StreamingDecoder stream = model.codec().stream();
       private final List<float[][]> parts = new ArrayList<>();
+      private long decoded;
       private long given;
 
       Clip(int index) {
@@ -323,18 +491,22 @@ public final class Engine implements AutoCloseable {
       }
 
       void push(int[][] codes) {
-        give(stream.push(codes));
+        for (int at = 0; at < codes[0].length; at += FRAMES_PER_PUSH) {
+          give(stream.push(part(codes, at, Math.min(codes[0].length, at + FRAMES_PER_PUSH))));
+        }
       }
 
       private void give(float[][] samplesOut) {
-        int count = (int) Math.min(samplesOut[0].length, samples - given);
+        int from = (int) Math.clamp(whole.from() - decoded, 0, samplesOut[0].length);
+        int count = (int) Math.min(samplesOut[0].length, whole.to() - decoded) - from;
+        decoded += samplesOut[0].length;
         if (count <= 0) {
           return;
         }
         float[][] part = new float[samplesOut.length][count];
         for (int c = 0; c < part.length; c++) {
           for (int i = 0; i < count; i++) {
-            part[c][i] = limited(samplesOut[c][i]);
+            part[c][i] = limited(samplesOut[c][from + i]);
           }
         }
         if (given == 0 && firstChunkNanos == 0) {

@@ -6,7 +6,7 @@ import org.descant.audio.Pcm;
  * A finished generation.
  *
  * @param request as it was resolved: nothing in it is open any more
- * @param codes {@code [codebook][frame]} that the model drew
+ * @param codes {@code [codebook][frame]} that the model drew, between those of what was there
  * @param firstChunkMs from the request to the first samples
  * @param totalMs from the request to the last
  */

@@ -1,7 +1,15 @@
 package org.descant.engine;
 
+import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 import org.descant.audio.MusicalKey;
+import org.descant.audio.Pcm;
+import org.descant.audio.analysis.MelodyLine;
+import org.descant.models.ModelException;
+import org.descant.models.condition.FrameConditions;
+import org.descant.models.condition.Guidance;
+import org.descant.models.condition.Melody;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -9,12 +17,14 @@ import org.jspecify.annotations.Nullable;
  * Engine#resolve} tells how.
  *
  * @param text in words; at most {@value #TEXT_CHARS_MAX} characters
- * @param seconds {@value #SECONDS_MIN} to {@value #SECONDS_MAX}
+ * @param seconds of new music, {@value #SECONDS_MIN} to {@value #SECONDS_MAX}; the span's length
+ *     when one is filled
  * @param tempoBpm {@value #TEMPO_MIN} to {@value #TEMPO_MAX} beats a minute
  * @param tags at most {@value #TAGS_MAX} of at most {@value #TAG_CHARS_MAX} characters
  * @param seed of every draw
- * @param guidance classifier-free guidance of the music (tempo, key, chords) and of its character
- *     (tags, text, style), 1 to 8
+ * @param guidance classifier-free guidance of all conditions together or of some, each 1 to 8
+ * @param melody to follow, for a model that learned to; null for none
+ * @param around music to go on from, or to fill a span of; null for none
  */
 public record GenerationRequest(
     String text,
@@ -24,7 +34,9 @@ public record GenerationRequest(
     List<String> tags,
     @Nullable StyleReference style,
     long seed,
-    double guidance) {
+    Guidance guidance,
+    @Nullable Melody melody,
+    @Nullable Surroundings around) {
   public static final int TEXT_CHARS_MAX = 2_000;
   public static final int TAGS_MAX = 16;
   public static final int TAG_CHARS_MAX = 60;
@@ -42,7 +54,13 @@ public record GenerationRequest(
               .formatted(text.length(), TEXT_CHARS_MAX));
     }
     requireReadable("text", text);
-    if (!(seconds >= SECONDS_MIN && seconds <= SECONDS_MAX)) {
+    boolean fills = around != null && !around.goesOn();
+    if (around != null && fills && Math.abs(seconds - (around.to() - around.from())) > 1e-6) {
+      throw new EngineException(
+          "A span of %s s is filled by as many seconds, not by %s."
+              .formatted(around.to() - around.from(), seconds));
+    }
+    if (!fills && !(seconds >= SECONDS_MIN && seconds <= SECONDS_MAX)) {
       throw new EngineException(
           "A clip lasts %.0f to %.0f seconds, was %s."
               .formatted(SECONDS_MIN, SECONDS_MAX, seconds));
@@ -63,10 +81,101 @@ public record GenerationRequest(
           "At most %d tags of at most %d characters each are read; leave some out."
               .formatted(TAGS_MAX, TAG_CHARS_MAX));
     }
-    if (!(guidance >= 1 && guidance <= GUIDANCE_MAX)) {
-      throw new EngineException("Guidance is 1 to %.0f, was %s.".formatted(GUIDANCE_MAX, guidance));
-    }
+    guidance.terms().forEach(term -> requireGuidance(term.scale()));
     tags = tags.stream().map(String::strip).filter(tag -> !tag.isEmpty()).distinct().toList();
+  }
+
+  /** One scale for all conditions, no melody. */
+  public GenerationRequest(
+      String text,
+      double seconds,
+      @Nullable Double tempoBpm,
+      @Nullable MusicalKey key,
+      List<String> tags,
+      @Nullable StyleReference style,
+      long seed,
+      double guidance,
+      @Nullable Surroundings around) {
+    this(text, seconds, tempoBpm, key, tags, style, seed, all(guidance), null, around);
+  }
+
+  /** One scale for all conditions, no melody, nothing around. */
+  public GenerationRequest(
+      String text,
+      double seconds,
+      @Nullable Double tempoBpm,
+      @Nullable MusicalKey key,
+      List<String> tags,
+      @Nullable StyleReference style,
+      long seed,
+      double guidance) {
+    this(text, seconds, tempoBpm, key, tags, style, seed, guidance, null);
+  }
+
+  private static Guidance all(double scale) {
+    requireGuidance(scale);
+    return Guidance.all((float) scale);
+  }
+
+  private static void requireGuidance(double scale) {
+    if (!(scale >= 1 && scale <= GUIDANCE_MAX)) {
+      throw new EngineException("Guidance is 1 to %.0f, was %s.".formatted(GUIDANCE_MAX, scale));
+    }
+  }
+
+  /**
+   * The same with scales as {@link Guidance#parse} reads them, such as {@code style=2,melody=3}.
+   */
+  public GenerationRequest withGuidance(String scales) {
+    return with(read(() -> Guidance.parse(scales)), melody, around);
+  }
+
+  /** The same with a melody as {@link Melody#parse} reads it, such as {@code C4 E4 G4:2}. */
+  public GenerationRequest withMelody(String notes) {
+    return with(guidance, read(() -> Melody.parse(notes)), around);
+  }
+
+  /**
+   * The same with the melody of a sound, which {@link Surroundings} says who answers for.
+   *
+   * @param soundTempoBpm the sound's own tempo; its first beat is at its beginning
+   */
+  public GenerationRequest withMelodyOf(Pcm sound, double soundTempoBpm) {
+    double beat = 60 / soundTempoBpm;
+    double[] beats = new double[1 + Math.max(1, (int) Math.round(sound.seconds() / beat))];
+    Arrays.setAll(beats, i -> i * beat);
+    List<Integer> pitches =
+        Arrays.stream(MelodyLine.between(sound, beats))
+            .mapToObj(pitch -> pitch == MelodyLine.NOTHING ? FrameConditions.REST : pitch)
+            .toList();
+    return with(guidance, new Melody(pitches), around);
+  }
+
+  /** The same with music around it. */
+  public GenerationRequest withSurroundings(Surroundings surroundings) {
+    return with(guidance, melody, surroundings);
+  }
+
+  private GenerationRequest with(
+      Guidance scales, @Nullable Melody notes, @Nullable Surroundings surroundings) {
+    return new GenerationRequest(
+        text, seconds, tempoBpm, key, tags, style, seed, scales, notes, surroundings);
+  }
+
+  private static <T> T read(Supplier<T> reader) {
+    try {
+      return reader.get();
+    } catch (ModelException e) {
+      throw new EngineException(e.getMessage() + ".");
+    }
+  }
+
+  /** How long the sound is that is given out: what was there is counted unless it is left out. */
+  public double soundSeconds() {
+    if (around == null || around.onlyNew()) {
+      return seconds;
+    }
+    return around.goesOn() ? around.sound().seconds() + seconds : around.sound().seconds();
   }
 
   /** Text that can be stored and shown: whole characters, and no control ones but white space. */

@@ -23,6 +23,7 @@ import org.descant.models.ModelCard;
 import org.descant.models.codec.CodecConfig;
 import org.descant.models.codec.CodecLoss;
 import org.descant.models.codec.MagnitudeCodec;
+import org.descant.models.condition.Guidance;
 import org.descant.models.lm.TokenLm;
 import org.descant.models.lm.TokenLmConfig;
 import org.descant.rights.Agreement;
@@ -67,13 +68,17 @@ class EngineTest {
   }
 
   private static void model(Path target) {
+    model(target, LM);
+  }
+
+  private static void model(Path target, TokenLmConfig shape) {
     List<ModelCard.TrainedOn> recordings =
         List.of(
             trained("ZZTST2600001", "Ada", List.of("lofi", "warm"), 84, "D minor", false),
             trained("ZZTST2600002", "Bo", List.of("techno"), 128, "F# major", false),
             trained("ZZTST2600003", "Cy", List.of("ambient"), 0, "", true));
     try (MagnitudeCodec codec = MagnitudeCodec.create(CODEC, 1);
-        TokenLm lm = TokenLm.create(LM, 1)) {
+        TokenLm lm = TokenLm.create(shape, 1)) {
       startFromATune(codec);
       HouseModel.save(
           target,
@@ -91,7 +96,7 @@ class EngineTest {
               new TreeMap<>(),
               null,
               CODEC,
-              LM));
+              shape));
     }
   }
 
@@ -350,5 +355,122 @@ class EngineTest {
         .clearance()
         .clear(use, ISRC, DecisionContext.at(LocalDate.of(2026, 6, 1)))
         .orElseThrow();
+  }
+
+  // ---------------------------------------------------------------- spans and melodies
+
+  private static Engine able() {
+    Path target = folder.resolve("able");
+    model(target, LM.with(true, true));
+    return Engine.open(target, 1);
+  }
+
+  @Test
+  void aClipGoesOnWhereItEndsAndStreamsAsTheWholeOrAsTheNewPart() {
+    Pcm old = generate(request(3, 5)).audio();
+    GenerationRequest base = request(2.5, 9);
+    List<Pcm> chunks = new ArrayList<>();
+    Generation whole =
+        engine.generate(
+            base.withSurroundings(Surroundings.after(old, 5, false)), chunks::add, GO_ON);
+    assertThat(whole.audio().frames()).isEqualTo((int) (5.5 * 44_100));
+    assertThat(whole.audio().seconds()).isEqualTo(whole.request().soundSeconds());
+    assertThat(chunks.stream().mapToInt(Pcm::frames).sum()).isEqualTo(whole.audio().frames());
+    Generation part = generate(base.withSurroundings(Surroundings.after(old, 5, true)));
+    assertThat(part.codes()).isDeepEqualTo(whole.codes());
+    assertThat(part.audio()).isEqualTo(whole.audio().slice(old.frames(), whole.audio().frames()));
+    // What is gone on from decides what comes, whatever else is the same.
+    Pcm other = generate(request(3, 6)).audio();
+    Generation otherwise = generate(base.withSurroundings(Surroundings.after(other, 5, true)));
+    assertThat(otherwise.audio().hash()).isNotEqualTo(part.audio().hash());
+    Generation again = generate(base.withSurroundings(Surroundings.after(old, 5, false)));
+    assertThat(again.audio().hash()).isEqualTo(whole.audio().hash());
+  }
+
+  @Test
+  void aSpanIsFilledAndWhatIsAroundItStays() {
+    try (Engine able = able()) {
+      Pcm old = able.generate(request(4, 5), chunk -> {}, GO_ON).audio();
+      GenerationRequest base =
+          new GenerationRequest("", 4, 100.0, MusicalKey.parse("D minor"), List.of(), null, 3, 2);
+      var span = new Surroundings(old, 1.5, 2.5, 5, false);
+      assertThatThrownBy(() -> base.withSurroundings(span)).hasMessageContaining("as many seconds");
+      Generation made = able.generate(filling(span), chunk -> {}, GO_ON);
+      assertThat(made.audio().frames()).isEqualTo(old.frames());
+      int[][] before = codesOf(able, old);
+      int from = (int) (1.5 * 44_100) / 1024;
+      int to = Math.ceilDiv((int) (2.5 * 44_100), 1024);
+      for (int t = 0; t < (int) (3.5 * 44_100) / 1024; t++) {
+        if (t < from || t >= to) {
+          assertThat(made.codes()[0][t]).isEqualTo(before[0][t]);
+        }
+      }
+      Generation part =
+          able.generate(filling(new Surroundings(old, 1.5, 2.5, 5, true)), chunk -> {}, GO_ON);
+      assertThat(part.audio())
+          .isEqualTo(made.audio().slice((int) (1.5 * 44_100), (int) (2.5 * 44_100)));
+      Generation end =
+          able.generate(filling(new Surroundings(old, 1, 4, 5, false)), chunk -> {}, GO_ON);
+      assertThat(end.audio().frames()).isEqualTo(old.frames());
+
+      assertThatThrownBy(() -> able.resolve(filling(new Surroundings(old, 0.5, 3.5, 5, false))))
+          .isInstanceOf(EngineException.class)
+          .hasMessageContaining("of at most");
+      assertThatThrownBy(() -> engine.resolve(filling(span)))
+          .isInstanceOf(EngineException.class)
+          .hasMessageContaining("did not learn to fill");
+      assertThatThrownBy(() -> new Surroundings(old, 3, 5, 5, false))
+          .isInstanceOf(EngineException.class)
+          .hasMessageContaining("within the clip");
+    }
+  }
+
+  private static int[][] codesOf(Engine able, Pcm sound) {
+    // Nothing new but a last span: what is before it are the sound's codes.
+    Generation all =
+        able.generate(filling(new Surroundings(sound, 3.5, 4, 5, false)), chunk -> {}, GO_ON);
+    return all.codes();
+  }
+
+  private static GenerationRequest filling(Surroundings span) {
+    return new GenerationRequest(
+        "",
+        span.to() - span.from(),
+        100.0,
+        MusicalKey.parse("D minor"),
+        List.of(),
+        null,
+        3,
+        Guidance.all(2),
+        null,
+        span);
+  }
+
+  @Test
+  void aMelodyIsFollowedByAModelThatLearnedToAndScalesAreIndependent() {
+    try (Engine able = able()) {
+      GenerationRequest notes = request(2, 3).withMelody("C4 E4 G4:2");
+      Generation told = able.generate(notes, chunk -> {}, GO_ON);
+      Generation untold = able.generate(request(2, 3), chunk -> {}, GO_ON);
+      assertThat(told.audio().hash()).isNotEqualTo(untold.audio().hash());
+      Generation strongly =
+          able.generate(notes.withGuidance("melody=4,text=1.5"), chunk -> {}, GO_ON);
+      assertThat(strongly.audio().hash()).isNotEqualTo(told.audio().hash());
+      GenerationRequest heard = request(2, 3).withMelodyOf(told.audio(), 100);
+      assertThat(heard.melody().pitches()).hasSize(3);
+      assertThat(able.generate(heard, chunk -> {}, GO_ON).audio().frames()).isEqualTo(2 * 44_100);
+    }
+    assertThatThrownBy(() -> engine.resolve(request(2, 3).withMelody("C4")))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("did not learn to follow a melody");
+    assertThatThrownBy(() -> request(2, 3).withMelody("H4"))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("'H4' is no note");
+    assertThatThrownBy(() -> request(2, 3).withGuidance("melody=9"))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("1 to 8");
+    assertThatThrownBy(() -> request(2, 3).withGuidance("mood=2"))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("no condition 'mood'");
   }
 }

@@ -77,6 +77,30 @@ class HouseModelTest {
   }
 
   @Test
+  void aCardFromBeforeSpansAndMelodiesLoadsAsOneWithoutThem() throws IOException {
+    try (MagnitudeCodec codec = MagnitudeCodec.create(CODEC, 1);
+        TokenLm model = TokenLm.create(LM, 2)) {
+      HouseModel.save(folder, codec, model, card());
+    }
+    Path card = folder.resolve("card.json");
+    String older =
+        Files.readString(card)
+            .replaceAll("(\"context\" : 64),\\s+\"spans\" : false,\\s+\"melody\" : false", "$1");
+    assertThat(older).doesNotContain("spans").doesNotContain("melody");
+    Files.writeString(card, older);
+    try (HouseModel loaded = HouseModel.load(folder)) {
+      assertThat(loaded.card().languageModel()).isEqualTo(LM);
+    }
+    try (MagnitudeCodec codec = MagnitudeCodec.create(CODEC, 1);
+        TokenLm model = TokenLm.create(LM.with(true, true), 2)) {
+      HouseModel.save(folder, codec, model, card());
+    }
+    try (HouseModel loaded = HouseModel.load(folder)) {
+      assertThat(loaded.languageModel().config()).isEqualTo(LM.with(true, true));
+    }
+  }
+
+  @Test
   void changedWeightsAreRefused() throws IOException {
     try (MagnitudeCodec codec = MagnitudeCodec.create(CODEC, 1);
         TokenLm model = TokenLm.create(LM, 2)) {

@@ -232,6 +232,8 @@ public final class Api implements AutoCloseable {
     shown.put("key", clip.key());
     shown.put("tags", clip.tags());
     shown.put("style", clip.style());
+    shown.put("madeFrom", clip.madeFrom());
+    shown.put("melodyOf", clip.melodyOf());
     shown.put("seed", clip.seed());
     shown.put("model", Map.of("id", clip.model(), "name", clip.modelName()));
     shown.put("datasetRoot", clip.datasetRoot());

@@ -135,6 +135,24 @@ final class ClipStore {
         .map(text -> JSON.readValue(text, Clip.class));
   }
 
+  /** The delivered clip one of whose files has this lower-case hex SHA-256. */
+  Optional<Clip> findBySha256(String hash) {
+    return database
+        .jdbi()
+        .withHandle(handle ->
+            handle
+                .createQuery(
+                    """
+                    select result::text from serving.clip where state = 'DELIVERED'
+                      and :hash in (result ->> 'wavSha256', result ->> 'flacSha256')
+                    order by asked_at limit 1
+                    """)
+                .bind("hash", hash)
+                .mapTo(String.class)
+                .findOne())
+        .map(text -> JSON.readValue(text, Clip.class));
+  }
+
   List<Clip> newest(int count) {
     return database
         .jdbi()

@@ -10,8 +10,10 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.UUID;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -88,6 +90,7 @@ public final class Delivery implements AutoCloseable {
   private final StyleGate styles;
   private final ClipStore clips;
   private final ClipFiles files;
+  private final OwnClips ownClips;
   private final Notifications changes;
   private final DoorLock door;
   private final List<Session> live = new ArrayList<>(); // guarded by itself
@@ -107,6 +110,7 @@ public final class Delivery implements AutoCloseable {
     this.styles = new StyleGate(house);
     this.clips = new ClipStore(house.database());
     this.files = new ClipFiles(house.clips(), house.key());
+    this.ownClips = new OwnClips(clips, files, model);
     this.door = DoorLock.take(house.database().jdbi());
     try {
       this.changes = house.rights().onChange(change -> recheckLive());
@@ -135,6 +139,9 @@ public final class Delivery implements AutoCloseable {
    * @param reliability how sure attribution is with the model, null when nobody has measured it
    * @param wav this machine's path of the file when it was made
    * @param wavSha256 lower-case hex, of the file with its credential
+   * @param madeFrom id of the clip that it goes on from, or of which a span was made anew; empty
+   *     when it began from nothing
+   * @param melodyOf id of the clip whose melody it follows; empty when none
    * @param peaks pairs of lowest and highest sample, {@value #PEAKS_PER_SECOND} a second
    */
   public record Clip(
@@ -148,6 +155,8 @@ public final class Delivery implements AutoCloseable {
       List<String> tags,
       String style,
       String styleDecision,
+      String madeFrom,
+      String melodyOf,
       long seed,
       String model,
       String modelName,
@@ -196,6 +205,9 @@ public final class Delivery implements AutoCloseable {
                   .thenComparing(Map.Entry.comparingByKey()))
           .forEach(weight -> sorted.put(weight.getKey(), weight.getValue()));
       attribution = sorted;
+      // A row from before clips could be made from clips has neither.
+      madeFrom = Objects.requireNonNullElse(madeFrom, "");
+      melodyOf = Objects.requireNonNullElse(melodyOf, "");
     }
 
     Clip withTransfers(List<TransferLine> lines) {
@@ -210,6 +222,8 @@ public final class Delivery implements AutoCloseable {
           tags,
           style,
           styleDecision,
+          madeFrom,
+          melodyOf,
           seed,
           model,
           modelName,
@@ -250,11 +264,24 @@ public final class Delivery implements AutoCloseable {
    *
    * @throws RefusedException with the reasons, when somebody has not agreed
    */
-  public Session open(Order order) {
+  public Session open(Order asked) {
+    asked.check();
     modelRights.requirePlayable();
+    Clip around = ownClips.find(asked.around());
+    Clip melody = ownClips.find(asked.melodyOf());
+    Order order = around == null ? asked : asked.completedBy(around);
     styles.requireNamesOpen(order);
-    GenerationRequest request =
-        house.engine().resolve(order.request(styles.reference(order.style())));
+    StyleReference reference = styles.reference(order.style());
+    GenerationRequest wanted =
+        order.request(
+            reference,
+            around == null
+                ? null
+                : order.surroundings(ownClips.sound(around), ownClips.planSeed(around)));
+    if (melody != null) {
+      wanted = wanted.withMelodyOf(ownClips.sound(melody), melody.tempo());
+    }
+    GenerationRequest request = house.engine().resolve(wanted);
     recordStyle(request.style());
     String id = "clip-" + UUID.randomUUID();
     Usage usage =
@@ -322,6 +349,15 @@ public final class Delivery implements AutoCloseable {
   /** A finished clip. */
   public Optional<Clip> find(String clipId) {
     return clips.find(clipId);
+  }
+
+  /**
+   * The clip that a file is: one that was delivered here, byte for byte.
+   *
+   * @throws RefusedException when it is none
+   */
+  public Clip identify(Path file) {
+    return ownClips.identify(file);
   }
 
   /** The newest finished clips. */
@@ -414,8 +450,9 @@ public final class Delivery implements AutoCloseable {
       return id;
     }
 
+    /** How long the sound will be, what it goes on from included when that is delivered too. */
     public double seconds() {
-      return request.seconds();
+      return request.soundSeconds();
     }
 
     /**
@@ -564,6 +601,8 @@ public final class Delivery implements AutoCloseable {
           request.tags(),
           style == null ? "" : style.cleared().isrc().toString(),
           style == null ? "" : style.cleared().decisionId(),
+          Objects.requireNonNullElse(order.around(), ""),
+          Objects.requireNonNullElse(order.melodyOf(), ""),
           request.seed(),
           model.id(),
           model.name(),
@@ -635,10 +674,12 @@ public final class Delivery implements AutoCloseable {
     facts.put("wavSha256", clip.wavSha256());
     facts.put("flacSha256", clip.flacSha256());
     facts.put("shareRule", clip.shareRule());
-    Set<String> parents =
-        clip.styleDecision().isEmpty()
-            ? Set.of(clip.model())
-            : Set.of(clip.model(), clip.styleDecision());
+    Set<String> parents = new TreeSet<>(Set.of(clip.model()));
+    for (String parent : List.of(clip.styleDecision(), clip.madeFrom(), clip.melodyOf())) {
+      if (!parent.isEmpty()) {
+        parents.add(parent);
+      }
+    }
     List<Node> nodes = new ArrayList<>();
     nodes.add(new Node(Artefact.of(Artefact.Kind.CLIP, clip.id(), facts), parents));
     nodes.add(

@@ -16,6 +16,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.descant.audio.AudioFile;
+import org.descant.audio.AudioWriter;
 import org.descant.audio.Pcm;
 import org.descant.engine.Engine;
 import org.descant.engine.EngineException;
@@ -595,6 +596,111 @@ class DeliveryTest {
     assertThat(file).hasFileName("ear.study.wav");
     try (InputStream in = Files.newInputStream(file)) {
       assertThat(in.readNBytes(4)).isEqualTo("RIFF".getBytes());
+    }
+  }
+
+  // ---------------------------------------------------------------- clips from clips
+
+  private static Order from(
+      String goOnFrom, String fillIn, Double from, Double to, Boolean onlyNew, String melodyOf) {
+    return new Order(
+        null,
+        fillIn == null ? 2.0 : null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        melodyOf,
+        goOnFrom,
+        fillIn,
+        from,
+        to,
+        onlyNew);
+  }
+
+  private static List<String> above(Clip clip) {
+    return home.house().lineage().trace(clip.id()).ancestors().stream()
+        .map(step -> step.artefact().id())
+        .toList();
+  }
+
+  private static Clip made(Order order) {
+    return delivery.open(order).run(new Ear());
+  }
+
+  @Test
+  void aClipGoesOnInItsTempoKeyAndStyleAndIsAParentOfWhatComes() {
+    Clip first = made(order("a tune", TestHouse.ADA));
+    Delivery.Session session = delivery.open(from(first.id(), null, null, null, null, null));
+    assertThat(session.seconds()).isEqualTo(4);
+    Clip second = session.run(new Ear());
+    assertThat(second.seconds()).isEqualTo(4);
+    assertThat(second.madeFrom()).isEqualTo(first.id());
+    assertThat(second.tempo()).isEqualTo(first.tempo());
+    assertThat(second.key()).isEqualTo(first.key());
+    assertThat(second.text()).isEqualTo("a tune");
+    // The style goes on, through its gate, and so do its half of credit and money.
+    assertThat(second.style()).isEqualTo(TestHouse.ADA.toString());
+    assertThat(second.shareRule()).isEqualTo(first.shareRule()).startsWith("half-to-style");
+    assertThat(above(second)).contains(first.id(), first.styleDecision(), first.model());
+    assertThat(home.house().ledger().usage(second.usage()).orElseThrow().seconds()).isEqualTo(2);
+    Clip part = made(from(second.id(), null, null, null, true, null));
+    assertThat(part.seconds()).isEqualTo(2);
+    assertThat(delivery.identify(delivery.file(part, "wav")).id()).isEqualTo(part.id());
+    assertThat(delivery.identify(delivery.file(part, "flac")).id()).isEqualTo(part.id());
+  }
+
+  @Test
+  void aSpanIsMadeAnewAndAMelodyTakenFromAClip() {
+    Clip first = made(order("", null));
+    Clip second = made(from(null, first.id(), 0.5, 1.5, null, first.id()));
+    assertThat(second.seconds()).isEqualTo(first.seconds());
+    assertThat(second.melodyOf()).isEqualTo(first.id());
+    assertThat(second.wavSha256()).isNotEqualTo(first.wavSha256());
+    assertThat(home.house().ledger().usage(second.usage()).orElseThrow().seconds()).isEqualTo(1);
+    assertThat(above(second)).contains(first.id());
+  }
+
+  @Test
+  void whatIsNoClipOfThisHouseIsRefusedAndPartsThatDoNotGoTogetherToo() throws Exception {
+    assertThatThrownBy(() -> delivery.open(from("clip-none", null, null, null, null, null)))
+        .isInstanceOf(RefusedException.class)
+        .hasMessageContaining("no clip clip-none");
+    Path stranger = folder.resolve("stranger.wav");
+    AudioWriter.wav16(new Pcm(new float[2][44_100], 44_100), stranger);
+    assertThatThrownBy(() -> delivery.identify(stranger))
+        .isInstanceOf(RefusedException.class)
+        .hasMessageContaining("no clip that this house delivered");
+    Clip first = made(order("", TestHouse.ADA));
+    Order otherStyle =
+        new Order(
+            null,
+            2.0,
+            null,
+            null,
+            null,
+            TestHouse.BO.toString(),
+            null,
+            null,
+            null,
+            null,
+            first.id(),
+            null,
+            null,
+            null,
+            null);
+    assertThatThrownBy(() -> delivery.open(otherStyle)).hasMessageContaining("one style");
+    for (Order wrong :
+        List.of(
+            from(first.id(), first.id(), 1.0, 2.0, null, null),
+            from(null, first.id(), 1.0, null, null, null),
+            from(null, null, 1.0, 2.0, null, null),
+            from(null, null, null, null, true, null),
+            from(null, first.id(), 1.0, 7.0, null, null))) {
+      assertThatThrownBy(() -> delivery.open(wrong)).isInstanceOf(EngineException.class);
     }
   }
 }

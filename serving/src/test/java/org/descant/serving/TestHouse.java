@@ -69,7 +69,8 @@ final class TestHouse implements AutoCloseable {
   private static final int BOOKS = 2;
   private static final int SIZE = 16;
   private static final CodecConfig CODEC = new CodecConfig(16, 1, 1, 2, 8, BOOKS, SIZE, 4, 2);
-  private static final TokenLmConfig LM = new TokenLmConfig(32, 1, 2, 2, 48, BOOKS, SIZE, 16, 72);
+  private static final TokenLmConfig LM =
+      new TokenLmConfig(32, 1, 2, 2, 48, BOOKS, SIZE, 16, 72).with(true, true);
 
   private final Path folder;
   private final Database database;

@@ -18,11 +18,16 @@ public final class SelfAttention {
   /**
    * Angles of rotary positions: pairs (i, i + width / 2) of a head turn by them.
    *
-   * @param cosine [time, width / 2], like {@code sine}
+   * @param cosine [time, width / 2], or [batch, time, width / 2] with each row's own; like {@code
+   *     sine}
    */
   public record Rotation(Tensor cosine, Tensor sine) {
     private Rotation to(DType type) {
       return new Rotation(cosine.to(type), sine.to(type));
+    }
+
+    private Rotation overHeads() {
+      return cosine.dim() == 2 ? this : new Rotation(cosine.unsqueeze(1), sine.unsqueeze(1));
     }
 
     /** to = from, turned: of [heads, batch, time, width]. */
@@ -94,7 +99,7 @@ public final class SelfAttention {
   }
 
   private static Tensor turned(Tensor x, Rotation rotation) {
-    Rotation same = rotation.to(x.dtype());
+    Rotation same = rotation.to(x.dtype()).overHeads();
     List<Tensor> halves = x.chunk(2, 3);
     Tensor a = halves.get(0);
     Tensor b = halves.get(1);

@@ -80,6 +80,25 @@ class SelfAttentionTest {
   }
 
   @Test
+  void everyRowMayHavePositionsOfItsOwn() {
+    try (Scope scope = Scope.open()) {
+      var random = new SeededRandom(6);
+      Tensor data = random.normal(3, 9, 6 * WIDTH);
+      Tensor angles = random.normal(3, 9, WIDTH / 2);
+      Tensor all =
+          SelfAttention.causal(
+              data, 2, 2, new SelfAttention.Rotation(angles.cos(), angles.sin()));
+      for (int row = 0; row < 3; row++) {
+        Tensor own = angles.select(0, row);
+        Tensor alone =
+            SelfAttention.causal(
+                data.narrow(0, row, 1), 2, 2, new SelfAttention.Rotation(own.cos(), own.sin()));
+        assertThat(difference(all.narrow(0, row, 1), alone)).isLessThan(1e-6);
+      }
+    }
+  }
+
+  @Test
   void needsNoGradient() {
     try (Scope scope = Scope.open()) {
       Tensor data = new SeededRandom(5).normal(2, 9, 6 * WIDTH);

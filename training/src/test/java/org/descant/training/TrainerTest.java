@@ -417,6 +417,34 @@ class TrainerTest {
   }
 
   @Test
+  void spansAndMelodiesResumeExactlyAndTheirMiddlesAreMeasured() throws Exception {
+    try (Dataset opened = Dataset.open(dataset)) {
+      Recipe recipe =
+          RecipeText.withOverrides(
+              Small.recipe(),
+              List.of("lm.spans=0.5", "lm.model.spans=true", "lm.model.melody=true"));
+      Path whole = home.resolve("whole");
+      Trainer.run(recipe, opened, whole, Progress.NONE);
+      Path parts = home.resolve("parts");
+      RunStatus status = RunStatus.RUNNING;
+      for (int stops = 0; status != RunStatus.FINISHED; stops++) {
+        assertThat(stops).isLessThan(10);
+        status = runUntilLine(recipe, opened, parts, 17).status();
+      }
+      assertSameBits(parts, whole);
+      Map<String, Lab.Curve> curves = Lab.curves(whole);
+      int measured = curves.get("lm/heldOutLoss").values().size();
+      assertThat(curves.get("lm/heldOutMiddleLoss").values()).hasSize(measured);
+      assertThat(curves.get("lm/heldOutMiddleLossWithoutAfter").values()).hasSize(measured);
+      assertThat(Lab.curves(unbroken)).doesNotContainKey("lm/heldOutMiddleLoss");
+      try (HouseModel model = HouseModel.load(whole.resolve("model"))) {
+        assertThat(model.languageModel().config().spans()).isTrue();
+        assertThat(model.languageModel().config().melody()).isTrue();
+      }
+    }
+  }
+
+  @Test
   void theGuardNamesTheBatchAndTheSkippedStepIsInTheRecord() {
     List<String> strict = List.of("guard.zScore=0.5", "guard.window=2", "guard.limit=100");
     try (Dataset opened = Dataset.open(dataset)) {

@@ -9,11 +9,13 @@ import org.descant.audio.Pcm;
  *
  * @param frames {@code [frame][pitch class]}, each frame's largest 1 unless it is silent
  * @param bass the same of what lies below 260 Hz
+ * @param treble the same with notes weighted by their height: none up to 110 Hz, all from 440 Hz on
  * @param weights how loud each frame is, 0 to 1 of the loudest
  * @param tuningCents how far the music's A lies from 440 Hz, -50 to 50
  */
 @SuppressWarnings("ArrayRecordComponent") // Curves made and read here, never compared.
-record Chroma(float[][] frames, float[][] bass, float[] weights, double tuningCents) {
+record Chroma(
+    float[][] frames, float[][] bass, float[][] treble, float[] weights, double tuningCents) {
   /*
    * Pitch class profiles from spectral peaks (Gómez, "Tonal Description of Music Audio Signals",
    * 2006): 11,025 Hz, FFT 8192 (1.3 Hz a bin), hop 1024. A peak's frequency is interpolated; all
@@ -28,6 +30,8 @@ record Chroma(float[][] frames, float[][] bass, float[] weights, double tuningCe
   private static final double LOW_HERTZ = 50;
   private static final double HIGH_HERTZ = 2500;
   private static final double BASS_HERTZ = 260;
+  private static final double TREBLE_HERTZ = 110;
+  private static final double TREBLE_RAMP = 24; // semitones until a note counts whole
   private static final double PEAK_RANGE = 0.01;
   private static final double SILENCE_RANGE = 0.003;
   private static final int HARMONICS = 5;
@@ -50,11 +54,13 @@ record Chroma(float[][] frames, float[][] bass, float[] weights, double tuningCe
     double tuning = tuning(peaks);
     float[][] frames = new float[count][12];
     float[][] bass = new float[count][12];
+    float[][] treble = new float[count][12];
     float[] weights = new float[count];
     for (int t = 0; t < count; t++) {
       weights[t] = loudest > 0 && tops[t] > SILENCE_RANGE * loudest ? tops[t] / loudest : 0;
     }
     double bassPitch = pitch(BASS_HERTZ);
+    double treblePitch = pitch(TREBLE_HERTZ);
     for (Peak peak : peaks) {
       if (weights[peak.frame] == 0) {
         continue;
@@ -63,7 +69,10 @@ record Chroma(float[][] frames, float[][] bass, float[] weights, double tuningCe
       double pitch = peak.pitch - tuning;
       for (int h = 1; h <= HARMONICS; h++) {
         double of = pitch - 12 * Math.log(h) / Math.log(2);
-        add(frames[peak.frame], of, magnitude * Math.pow(HARMONIC_DECAY, h - 1));
+        double amount = magnitude * Math.pow(HARMONIC_DECAY, h - 1);
+        add(frames[peak.frame], of, amount);
+        double height = Math.clamp((of - treblePitch) / TREBLE_RAMP, 0, 1);
+        add(treble[peak.frame], of, amount * height);
       }
       if (pitch < bassPitch) {
         add(bass[peak.frame], pitch, magnitude);
@@ -72,8 +81,9 @@ record Chroma(float[][] frames, float[][] bass, float[] weights, double tuningCe
     for (int t = 0; t < count; t++) {
       normalise(frames[t]);
       normalise(bass[t]);
+      normalise(treble[t]);
     }
-    return new Chroma(frames, bass, weights, 100 * tuning);
+    return new Chroma(frames, bass, treble, weights, 100 * tuning);
   }
 
   private static void collect(int frame, float[] magnitudes, float[] tops, List<Peak> peaks) {

@@ -8,6 +8,7 @@ import org.descant.tensor.ParameterStore;
 import org.descant.tensor.ParameterStore.Initializer;
 import org.descant.tensor.ParameterStore.Parameter;
 import org.descant.tensor.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Conditions as one vector per frame: each group's embeddings are summed, a dropped or absent group
@@ -16,6 +17,13 @@ import org.descant.tensor.Tensor;
 @SuppressWarnings("EnumOrdinal") // Rows of the tables are stored by ordinal; enums only grow.
 public final class ConditionEncoder {
   private static final Group[] GROUPS = Group.values();
+
+  /** Groups before the melody, which came later and has its "unknown" in a table of its own. */
+  private static final int BEFORE_MELODY = Group.MELODY.ordinal();
+
+  /** Sets the melody's draws apart, so that the others' are what they were before it. */
+  private static final long MELODY_SALT = 0x6d656c6f64795f31L;
+
   private static final int[] BAR_HARMONICS = {1, 2, 4, 8};
   private static final int[] BEAT_HARMONICS = {1, 2};
 
@@ -42,6 +50,7 @@ public final class ConditionEncoder {
   private final Parameter style;
   private final Parameter mixIn;
   private final Parameter mixOut;
+  private final @Nullable Parameter melody;
 
   /**
    * Declares its tables in a model's store.
@@ -50,10 +59,19 @@ public final class ConditionEncoder {
    * @param styleSize numbers in a style embedding
    */
   public ConditionEncoder(int width, int styleSize, ParameterStore store) {
+    this(width, styleSize, false, store);
+  }
+
+  /**
+   * The same with or without a table of melodies; one without does not look at them.
+   *
+   * @param melodies whether there is one
+   */
+  public ConditionEncoder(int width, int styleSize, boolean melodies, ParameterStore store) {
     this.width = width;
     this.styleSize = styleSize;
     Initializer small = Initializer.normal(0.1);
-    unknown = store.declareUndecayed("conditions.unknown", small, GROUPS.length, width);
+    unknown = store.declareUndecayed("conditions.unknown", small, BEFORE_MELODY, width);
     rhythm = store.declare("conditions.rhythm", Initializer.normal(0.1), width, RHYTHM);
     chordRoot = table(store, "chordRoot", Chord.ROOTS);
     chordKind = table(store, "chordKind", Chord.Kind.values().length);
@@ -71,6 +89,7 @@ public final class ConditionEncoder {
     mixIn =
         store.declare("conditions.mixIn", Initializer.normal(1 / Math.sqrt(width)), width, width);
     mixOut = store.declare("conditions.mixOut", Initializer.zeros(), width, width);
+    melody = melodies ? table(store, "melody", FrameConditions.UNTOLD + 1) : null;
   }
 
   private Parameter table(ParameterStore store, String name, int rows) {
@@ -79,11 +98,12 @@ public final class ConditionEncoder {
 
   /**
    * Which groups each row keeps. With half the probability everything is dropped, so that there is
-   * an unconditional row for guidance; else the music (rhythm, harmony, form) and the style (tags,
-   * text, reference) each with the probability, and single groups with half of it.
+   * an unconditional row for guidance; else the music (rhythm, harmony, form, melody) and the style
+   * (tags, text, reference) each with the probability, and single groups with half of it.
    */
   public static boolean[][] dropped(int rows, double probability, long seed) {
     SplittableRandom random = new SplittableRandom(seed);
+    SplittableRandom melodies = new SplittableRandom(seed ^ MELODY_SALT);
     boolean[][] keep = new boolean[rows][GROUPS.length];
     for (boolean[] row : keep) {
       boolean all = random.nextDouble() < probability / 2;
@@ -92,10 +112,11 @@ public final class ConditionEncoder {
       for (Group group : GROUPS) {
         boolean family =
             switch (group) {
-              case RHYTHM, HARMONY, FORM -> music;
+              case RHYTHM, HARMONY, FORM, MELODY -> music;
               case TAGS, TEXT, STYLE -> style;
             };
-        boolean alone = random.nextDouble() < probability / 2;
+        SplittableRandom dice = group == Group.MELODY ? melodies : random;
+        boolean alone = dice.nextDouble() < probability / 2;
         row[group.ordinal()] = !(all || family || alone);
       }
     }
@@ -127,13 +148,13 @@ public final class ConditionEncoder {
     int frames = rows.getFirst().frames().frames();
     int cells = count * frames;
     float[] rhythmRows = new float[cells * RHYTHM];
-    long[][] index = new long[6][cells];
+    long[][] index = new long[7][cells];
     long[] tonic = new long[count];
     long[] mode = new long[count];
     float[] tagRows = new float[count * GlobalConditions.TAG_BUCKETS];
     float[] textRows = new float[count * GlobalConditions.TEXT_BUCKETS];
     float[] styleRows = new float[count * styleSize];
-    float[] shown = new float[count * GROUPS.length];
+    float[] shown = new float[count * BEFORE_MELODY];
     for (int row = 0; row < count; row++) {
       FrameConditions of = rows.get(row).frames();
       if (of.frames() != frames) {
@@ -152,6 +173,8 @@ public final class ConditionEncoder {
         index[3][cell] = of.nextChord()[t].kind().ordinal();
         index[4][cell] = of.section()[t].ordinal();
         index[5][cell] = of.energy()[t];
+        index[6][cell] =
+            keep[row][Group.MELODY.ordinal()] ? of.melody()[t] : FrameConditions.UNTOLD;
       }
       GlobalConditions global = rows.get(row).global();
       tonic[row] = global.tonic();
@@ -169,18 +192,21 @@ public final class ConditionEncoder {
         System.arraycopy(reference, 0, styleRows, row * styleSize, reference.length);
       }
       for (Group group : GROUPS) {
+        if (group == Group.MELODY) {
+          continue;
+        }
         boolean known =
             switch (group) {
-              case RHYTHM, HARMONY, FORM -> true;
+              case RHYTHM, HARMONY, FORM, MELODY -> true;
               case TAGS -> tagBuckets.length > 0;
               case TEXT -> textBuckets.length > 0;
               case STYLE -> reference != null;
             };
-        shown[row * GROUPS.length + group.ordinal()] = known && keep[row][group.ordinal()] ? 1 : 0;
+        shown[row * BEFORE_MELODY + group.ordinal()] = known && keep[row][group.ordinal()] ? 1 : 0;
       }
     }
 
-    Tensor shownRG = Tensor.of(shown, count, GROUPS.length);
+    Tensor shownRG = Tensor.of(shown, count, BEFORE_MELODY);
     Tensor unknownW = Tensor.scalar(1).sub(shownRG).matmul(unknown.tensor());
     Tensor rhythmRTW = Tensor.of(rhythmRows, count, frames, RHYTHM).linear(rhythm.tensor());
     Tensor harmonyRTW =
@@ -211,6 +237,9 @@ public final class ConditionEncoder {
             .add(harmonyRTW.mul(shownColumn(shownRG, Group.HARMONY).unsqueeze(1)))
             .add(formRTW.mul(shownColumn(shownRG, Group.FORM).unsqueeze(1)))
             .add(wholeRW.unsqueeze(1));
+    if (melody != null) {
+      sum = sum.add(look(melody, index[6], count, frames));
+    }
     Tensor mixed = sum.rmsNorm(null, EPSILON).linear(mixIn.tensor()).silu().linear(mixOut.tensor());
     return sum.add(mixed);
   }

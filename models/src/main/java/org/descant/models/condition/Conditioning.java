@@ -16,6 +16,8 @@ public record Conditioning(FrameConditions frames, GlobalConditions global) {
     /** Free text. */
     TEXT,
     /** Embedding of a reference. */
-    STYLE
+    STYLE,
+    /** The melody's pitch class in each beat; only models that learned with melodies have it. */
+    MELODY
   }
 }

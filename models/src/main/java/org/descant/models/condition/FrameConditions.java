@@ -6,7 +6,8 @@ import org.descant.models.ModelException;
 
 /**
  * What is known of each codec frame before it sounds: the place in the bar and the beat, the tempo,
- * the chord now and next, the section, and the energy in eight coarse steps.
+ * the chord now and next, the section, the energy in eight coarse steps, and one pitch class of
+ * melody a beat.
  *
  * <p>All arrays have one entry per frame at the codec's frame rate. Chroma and exact loudness are
  * left out on purpose: they name the place in a training song, and the model then recites it (HOUSE
@@ -19,6 +20,8 @@ import org.descant.models.ModelException;
  * @param nextChord the chord that follows it (the same one at the end)
  * @param section part of the form
  * @param energy 0 (quiet) to 7 (the recording's loudest)
+ * @param melody pitch class 0 (C) to 11 of the melody in the beat, {@link #REST}, or {@link
+ *     #UNTOLD}; octave, onset and length within the beat are left out for the same reason as chroma
  */
 @SuppressWarnings(
     "ArrayRecordComponent") // One entry per frame; lists would cost 16 bytes for each.
@@ -29,7 +32,14 @@ public record FrameConditions(
     Chord[] chord,
     Chord[] nextChord,
     SectionKind[] section,
-    int[] energy) {
+    int[] energy,
+    int[] melody) {
+
+  /** No pitch sounds in the melody. */
+  public static final int REST = 12;
+
+  /** Nothing is said of the melody. */
+  public static final int UNTOLD = 13;
 
   /** Steps of energy. */
   public static final int ENERGY_STEPS = 8;
@@ -50,13 +60,20 @@ public record FrameConditions(
         || chord.length != frames
         || nextChord.length != frames
         || section.length != frames
-        || energy.length != frames) {
+        || energy.length != frames
+        || melody.length != frames) {
       throw new ModelException(
           "The arrays of frame conditions must all have " + frames + " entries");
     }
     for (int step : energy) {
       if (step < 0 || step >= ENERGY_STEPS) {
         throw new ModelException("Energy steps go from 0 to 7, was " + step);
+      }
+    }
+    for (int pitch : melody) {
+      if (pitch < 0 || pitch > UNTOLD) {
+        throw new ModelException(
+            "A melody is a pitch class from 0 to 11, 12 for a rest or 13 for untold, was " + pitch);
       }
     }
   }
@@ -75,8 +92,51 @@ public record FrameConditions(
   /** A section from {@code start} to {@code end} seconds. */
   public record SectionSpan(double start, double end, SectionKind kind) {}
 
+  /**
+   * A note of the melody from {@code start} to {@code end} seconds.
+   *
+   * @param pitch pitch class 0 to 11, or {@link #REST}
+   */
+  public record PitchSpan(double start, double end, int pitch) {}
+
   public int frames() {
     return barPhase.length;
+  }
+
+  /**
+   * The same with a melody; frames outside its spans are untold.
+   *
+   * @param spans in the order of time
+   */
+  public FrameConditions withMelody(double frameRate, List<PitchSpan> spans) {
+    int[] pitches = untold(frames());
+    int span = 0;
+    for (int t = 0; t < pitches.length; t++) {
+      double time = (t + 0.5) / frameRate;
+      while (span < spans.size() && spans.get(span).end() <= time) {
+        span++;
+      }
+      if (span < spans.size() && spans.get(span).start() <= time) {
+        pitches[t] = spans.get(span).pitch();
+      }
+    }
+    return with(pitches);
+  }
+
+  /** The same with nothing said of the melody. */
+  public FrameConditions withoutMelody() {
+    return with(untold(frames()));
+  }
+
+  private FrameConditions with(int[] pitches) {
+    return new FrameConditions(
+        barPhase, beatPhase, logTempo, chord, nextChord, section, energy, pitches);
+  }
+
+  private static int[] untold(int frames) {
+    int[] pitches = new int[frames];
+    Arrays.fill(pitches, UNTOLD);
+    return pitches;
   }
 
   /** Frames {@code from .. to-1}. */
@@ -88,7 +148,8 @@ public record FrameConditions(
         Arrays.copyOfRange(chord, from, to),
         Arrays.copyOfRange(nextChord, from, to),
         Arrays.copyOfRange(section, from, to),
-        Arrays.copyOfRange(energy, from, to));
+        Arrays.copyOfRange(energy, from, to),
+        Arrays.copyOfRange(melody, from, to));
   }
 
   /** These frames, then those of {@code later}. */
@@ -100,14 +161,15 @@ public record FrameConditions(
         concat(chord, later.chord),
         concat(nextChord, later.nextChord),
         concat(section, later.section),
-        concat(energy, later.energy));
+        concat(energy, later.energy),
+        concat(melody, later.melody));
   }
 
   /**
    * Lays beats, chords and sections onto frames. Frame {@code t} stands for the time {@code (t +
    * 0.5) / frameRate}. Before the first and after the last beat the nearest beat's length goes on.
    * Lists must be in the order of time; transposition and stretching are done by the caller on what
-   * he gives.
+   * he gives. Nothing is said of the melody; see {@link #withMelody}.
    *
    * @param energy one step per frame (see {@link #energySteps}); its length is the number of frames
    */
@@ -170,7 +232,7 @@ public record FrameConditions(
               : SectionKind.NONE;
     }
     return new FrameConditions(
-        barPhase, beatPhase, logTempo, chord, nextChord, section, energy.clone());
+        barPhase, beatPhase, logTempo, chord, nextChord, section, energy.clone(), untold(frames));
   }
 
   /**

@@ -1,8 +1,13 @@
 package org.descant.models.condition;
 
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.descant.models.ModelException;
 import org.descant.models.condition.Conditioning.Group;
 
@@ -17,6 +22,10 @@ import org.descant.models.condition.Conditioning.Group;
 public record Guidance(List<Term> terms) {
   private static final int TERMS_MAX = 3;
   private static final float SCALE_MAX = 20;
+
+  private static final Set<Group> MUSIC =
+      Set.of(Group.RHYTHM, Group.HARMONY, Group.FORM, Group.MELODY);
+  private static final Set<Group> CHARACTER = Set.of(Group.TAGS, Group.TEXT, Group.STYLE);
 
   /** No guidance: one row per clip. */
   public static final Guidance NONE = new Guidance(List.of());
@@ -46,12 +55,65 @@ public record Guidance(List<Term> terms) {
     return scale == 1f ? NONE : new Guidance(List.of(new Term(EnumSet.allOf(Group.class), scale)));
   }
 
-  /** Independent scales for the music's frame (rhythm, harmony, form) and for its style. */
+  /** Independent scales for the music's frame (rhythm, harmony, form, melody) and for its style. */
   public static Guidance of(float musicScale, float styleScale) {
-    return new Guidance(
-        List.of(
-            new Term(EnumSet.of(Group.RHYTHM, Group.HARMONY, Group.FORM), musicScale),
-            new Term(EnumSet.of(Group.TAGS, Group.TEXT, Group.STYLE), styleScale)));
+    return new Guidance(List.of(new Term(MUSIC, musicScale), new Term(CHARACTER, styleScale)));
+  }
+
+  /**
+   * Reads scales such as {@code 2} (all conditions together) or {@code all=2,melody=3,text=1.5}:
+   * names of {@link Group} in any case, {@code music} (rhythm, harmony, form, melody), {@code
+   * character} (tags, text, style) or {@code all}. A scale of 1 changes nothing and has no term.
+   *
+   * @throws ModelException for a name or number that is none, and for more than three terms
+   */
+  public static Guidance parse(String text) {
+    List<Term> terms = new ArrayList<>();
+    Set<String> named = new HashSet<>();
+    for (String part : text.split(",", -1)) {
+      int equals = part.indexOf('=');
+      String name = equals < 0 ? "all" : part.substring(0, equals).strip().toLowerCase(Locale.ROOT);
+      float scale = scale(part, part.substring(equals + 1).strip());
+      if (!named.add(name)) {
+        throw new ModelException("Guidance names '" + name + "' twice; keep one of them");
+      }
+      Set<Group> groups = groups(name);
+      if (scale != 1) {
+        terms.add(new Term(groups, scale));
+      }
+    }
+    return new Guidance(terms);
+  }
+
+  private static float scale(String part, String number) {
+    try {
+      return Float.parseFloat(number);
+    } catch (NumberFormatException e) {
+      throw new ModelException(
+          "'" + part + "' is no guidance; write a number, or names as in style=2,melody=3", e);
+    }
+  }
+
+  private static Set<Group> groups(String name) {
+    return switch (name) {
+      case "all" -> EnumSet.allOf(Group.class);
+      case "music" -> MUSIC;
+      case "character" -> CHARACTER;
+      default -> {
+        for (Group group : Group.values()) {
+          if (group.name().toLowerCase(Locale.ROOT).equals(name)) {
+            yield EnumSet.of(group);
+          }
+        }
+        throw new ModelException(
+            "There is no condition '"
+                + name
+                + "' to guide; there are all, music, character, "
+                + Arrays.stream(Group.values())
+                    .map(group -> group.name().toLowerCase(Locale.ROOT))
+                    .collect(Collectors.joining(", ")));
+      }
+    };
   }
 
   /** Rows of the batch that one clip takes. */

@@ -2,6 +2,7 @@ package org.descant.models.lm;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.UnaryOperator;
@@ -32,7 +33,8 @@ import org.jspecify.annotations.Nullable;
  * (Shazeer 2020), optionally grouped-query attention (Ainslie et al. 2023), the delay pattern and
  * one output head per codebook (Copet et al., "MusicGen", 2023). Conditions of the frame that is
  * being predicted are added to its input (see {@link FrameConditions}); each group of them is
- * dropped at random in training, so that generation can be guided (see {@link Guidance}).
+ * dropped at random in training, so that generation can be guided (see {@link Guidance}). A model
+ * that learned with spans also fills one between music that is there (see {@link SpanLayout}).
  *
  * <p>Cost of a step: 2 · parameters multiply-adds per row, plus attention over at most {@code
  * context} steps. Training is for one thread; {@link #decoder} sessions only read the weights and
@@ -45,6 +47,7 @@ public final class TokenLm implements AutoCloseable {
   private final ParameterStore store;
   private final Parameter tokens;
   private final ConditionEncoder conditions;
+  private final @Nullable Parameter parts;
   private final Layer[] layers;
   private final Parameter outNorm;
   private final Parameter heads;
@@ -59,7 +62,12 @@ public final class TokenLm implements AutoCloseable {
     this.tokens =
         store.declareUndecayed(
             "tokens", Initializer.normal(0.1), config.codebooks() * vocabulary, width);
-    this.conditions = new ConditionEncoder(config.width(), config.styleSize(), store);
+    this.conditions =
+        new ConditionEncoder(config.width(), config.styleSize(), config.melody(), store);
+    this.parts =
+        config.spans()
+            ? store.declareUndecayed("parts", Initializer.normal(0.1), SpanLayout.PARTS, width)
+            : null;
     this.layers = new Layer[config.layers()];
     Arrays.setAll(layers, i -> new Layer("layers." + i + "."));
     this.outNorm = store.declare("out.norm", Initializer.ones(), width);
@@ -169,7 +177,7 @@ public final class TokenLm implements AutoCloseable {
                   projected,
                   config.heads(),
                   config.keyValueHeads(),
-                  new SelfAttention.Rotation(rotary.cosine(), rotary.sine()))
+                  rotary.rotation())
               : attended(layer, projected, rotary, attend);
       Tensor x = xBSW.add(attentionOut.apply(seen, packed));
       Tensor both = gateAndUp.apply(x.rmsNorm(hiddenNorm.tensor(), EPSILON), packed);
@@ -236,9 +244,30 @@ public final class TokenLm implements AutoCloseable {
     return outputs.linear(heads.tensor(), headBias.tensor());
   }
 
-  /** Condition vectors: [rows, frames, width]. */
+  /** Condition vectors of plain music: [rows, frames, width]. */
   Tensor encode(List<Conditioning> rows, boolean[][] keep) {
-    return conditions.encode(rows, keep);
+    int frames = rows.getFirst().frames().frames();
+    return encode(rows, keep, Collections.nCopies(rows.size(), SpanLayout.plain(frames)));
+  }
+
+  /**
+   * Condition vectors in the order of steps: [rows, frames, width].
+   *
+   * @param rows in the order of steps too
+   */
+  Tensor encode(List<Conditioning> rows, boolean[][] keep, List<SpanLayout> layouts) {
+    Tensor encodedBTW = conditions.encode(rows, keep);
+    if (parts == null) {
+      return encodedBTW;
+    }
+    int frames = rows.getFirst().frames().frames();
+    long[] index = new long[rows.size() * frames];
+    for (int row = 0; row < rows.size(); row++) {
+      for (int t = 0; t < frames; t++) {
+        index[row * frames + t] = layouts.get(row).part(t);
+      }
+    }
+    return encodedBTW.add(parts.tensor().embedding(Tensor.of(index, rows.size(), frames)));
   }
 
   // ---------------------------------------------------------------- training
@@ -265,11 +294,21 @@ public final class TokenLm implements AutoCloseable {
   /**
    * Examples of equal length.
    *
-   * @param codes [example][codebook][frame]
-   * @param conditions one per example, with as many frames
+   * @param codes [example][codebook][frame], in the order of time
+   * @param conditions one per example, with as many frames, in the order of time
+   * @param layouts one per example, of as many frames: the order in which the model meets them
    */
   @SuppressWarnings("ArrayRecordComponent") // Made for one step, never compared.
-  public record Batch(int[][][] codes, List<Conditioning> conditions) {
+  public record Batch(int[][][] codes, List<Conditioning> conditions, List<SpanLayout> layouts) {
+    /** Plain music. */
+    public Batch(int[][][] codes, List<Conditioning> conditions) {
+      this(
+          codes,
+          conditions,
+          Collections.nCopies(
+              codes.length, SpanLayout.plain(codes.length == 0 ? 1 : codes[0][0].length)));
+    }
+
     public Batch {
       if (codes.length == 0 || codes.length != conditions.size()) {
         throw new ModelException(
@@ -278,7 +317,47 @@ public final class TokenLm implements AutoCloseable {
                 + " and "
                 + conditions.size());
       }
+      if (layouts.size() != codes.length) {
+        throw new ModelException(
+            "A batch needs one layout per example: " + codes.length + " and " + layouts.size());
+      }
+      for (int i = 0; i < codes.length; i++) {
+        if (layouts.get(i).frames() != codes[i][0].length) {
+          throw new ModelException(
+              "A layout of "
+                  + layouts.get(i).frames()
+                  + " frames does not fit an example of "
+                  + codes[i][0].length);
+        }
+      }
       conditions = List.copyOf(conditions);
+      layouts = List.copyOf(layouts);
+    }
+
+    private boolean isPlain() {
+      return layouts.stream().allMatch(SpanLayout::isPlain);
+    }
+
+    private Batch rows(int from, int to) {
+      return new Batch(
+          Arrays.copyOfRange(codes, from, to),
+          conditions.subList(from, to),
+          layouts.subList(from, to));
+    }
+
+    /** The same with codes and conditions in the order of steps. */
+    private Batch arranged() {
+      if (isPlain()) {
+        return this;
+      }
+      int[][][] codesInSteps = new int[codes.length][][];
+      Arrays.setAll(codesInSteps, i -> layouts.get(i).arrange(codes[i]));
+      List<Conditioning> conditionsInSteps = new ArrayList<>();
+      for (int i = 0; i < codes.length; i++) {
+        Conditioning of = conditions.get(i);
+        conditionsInSteps.add(new Conditioning(layouts.get(i).arrange(of.frames()), of.global()));
+      }
+      return new Batch(codesInSteps, conditionsInSteps, layouts);
     }
   }
 
@@ -336,10 +415,21 @@ public final class TokenLm implements AutoCloseable {
 
   /** The loss of what {@link #input} made. */
   public Loss loss(Input input, double[] weights) {
-    return loss(outputs(input), input.batch, weights);
+    return loss(outputs(input), input.batch, weights, false);
   }
 
-  private Loss loss(Tensor outputsBSW, Batch batch, double[] weights) {
+  /**
+   * The loss, with equal weights, of the frames that the layouts do not give: the middles. Without
+   * noise; held out, it says how well a model fills a span.
+   */
+  public Loss middleLoss(Batch batch) {
+    double[] weights = new double[config.codebooks()];
+    Arrays.fill(weights, 1);
+    Input input = input(batch, Noise.NONE, 0);
+    return loss(outputs(input), input.batch, weights, true);
+  }
+
+  private Loss loss(Tensor outputsBSW, Batch batch, double[] weights, boolean middle) {
     int steps = (int) outputsBSW.size(1);
     int frames = steps - config.codebooks() + 1;
     Tensor rows = outputsBSW.reshape(-1, config.width());
@@ -350,7 +440,7 @@ public final class TokenLm implements AutoCloseable {
       long[] target = new long[batch.codes.length * steps];
       Arrays.fill(target, Tensor.IGNORE);
       for (int b = 0; b < batch.codes.length; b++) {
-        for (int t = 0; t < frames; t++) {
+        for (int t = middle ? batch.layouts.get(b).given() : 0; t < frames; t++) {
           target[b * steps + t + k] = batch.codes[b][k][t];
         }
       }
@@ -387,11 +477,10 @@ public final class TokenLm implements AutoCloseable {
       try (Autocast autocast = Autocast.open(precision)) {
         x = embedded(tokens(input), conditions(input));
       }
-      Recomputation chain =
-          new Recomputation(blocks(Rotary.at(0, steps(input), config.headSize())), precision);
+      Recomputation chain = new Recomputation(blocks(rotary(input)), precision);
       Tensor top = chain.forward(x);
       try (Autocast autocast = Autocast.open(precision)) {
-        loss = loss(top.rmsNorm(outNorm.tensor(), EPSILON), input.batch, weights);
+        loss = loss(top.rmsNorm(outNorm.tensor(), EPSILON), input.batch, weights, false);
       }
       backward(loss.total, share);
       x.backward(chain.backward(top.grad()));
@@ -416,7 +505,7 @@ public final class TokenLm implements AutoCloseable {
    * Examples as the model sees them in training, with all random draws made: rows of it mean the
    * same as in the whole. Plain numbers; the arrays are not copied.
    *
-   * @param batch the examples themselves, which are the targets
+   * @param batch the examples themselves, which are the targets, in the order of steps
    * @param tokens indices into the token table, [row, step, codebook] in one array
    * @param keep which groups of conditions each row shows
    */
@@ -431,7 +520,7 @@ public final class TokenLm implements AutoCloseable {
     public Input rows(int from, int to) {
       int perRow = tokens.length / rows();
       return new Input(
-          new Batch(Arrays.copyOfRange(batch.codes, from, to), batch.conditions.subList(from, to)),
+          batch.rows(from, to),
           Arrays.copyOfRange(tokens, from * perRow, to * perRow),
           Arrays.copyOfRange(keep, from, to));
     }
@@ -444,6 +533,24 @@ public final class TokenLm implements AutoCloseable {
    * @param seed of the noise; give each step its own
    */
   public Input input(Batch batch, Noise noise, long seed) {
+    for (int[][] codes : batch.codes) {
+      requireCodes(codes, batch.codes[0][0].length);
+    }
+    if (!batch.isPlain()) {
+      requireSpans();
+    }
+    return arrangedInput(batch.arranged(), noise, seed);
+  }
+
+  /** A model that never learned with spans has no vectors for their parts. */
+  void requireSpans() {
+    if (!config.spans()) {
+      throw new ModelException(
+          "This language model did not learn to fill spans; train one with lm.model.spans=true");
+    }
+  }
+
+  private Input arrangedInput(Batch batch, Noise noise, long seed) {
     int count = batch.codes.length;
     int books = config.codebooks();
     int frames = batch.codes[0][0].length;
@@ -461,7 +568,6 @@ public final class TokenLm implements AutoCloseable {
     long vocabulary = config.codebookSize() + 1L;
     long[] input = new long[count * steps * books];
     for (int b = 0; b < count; b++) {
-      requireCodes(batch.codes[b], frames);
       int[][] delayed = DelayPattern.delay(batch.codes[b], special());
       for (int s = 0; s < steps; s++) {
         for (int k = 0; k < books; k++) {
@@ -483,13 +589,25 @@ public final class TokenLm implements AutoCloseable {
     return DelayPattern.steps(input.batch.codes[0][0].length, config.codebooks());
   }
 
+  private Rotary rotary(Input input) {
+    int steps = steps(input);
+    if (input.batch.isPlain()) {
+      return Rotary.at(0, steps, config.headSize());
+    }
+    int[][] positions = new int[input.rows()][steps];
+    for (int row = 0; row < positions.length; row++) {
+      Arrays.setAll(positions[row], input.batch.layouts.get(row)::position);
+    }
+    return Rotary.at(positions, config.headSize());
+  }
+
   private Tensor tokens(Input input) {
     return Tensor.of(input.tokens, input.rows(), steps(input), config.codebooks());
   }
 
   private Tensor conditions(Input input) {
     int frames = input.batch.codes[0][0].length;
-    Tensor conditionsBTW = encode(input.batch.conditions, input.keep);
+    Tensor conditionsBTW = encode(input.batch.conditions, input.keep, input.batch.layouts);
     if (conditionsBTW.size(1) != frames) {
       throw new ModelException(
           "Codes have " + frames + " frames, their conditions " + conditionsBTW.size(1));
@@ -503,12 +621,7 @@ public final class TokenLm implements AutoCloseable {
   }
 
   private Tensor outputs(Input input) {
-    return forward(
-        tokens(input),
-        conditions(input),
-        Rotary.at(0, steps(input), config.headSize()),
-        null,
-        false);
+    return forward(tokens(input), conditions(input), rotary(input), null, false);
   }
 
   /** The last frame's conditions stay for the steps that only finish delayed codebooks. */
@@ -524,7 +637,7 @@ public final class TokenLm implements AutoCloseable {
     return Tensor.cat(List.of(conditionsBTW, last), 1);
   }
 
-  private void requireCodes(int[][] codes, int frames) {
+  void requireCodes(int[][] codes, int frames) {
     if (codes.length != config.codebooks()) {
       throw new ModelException(
           "The model has " + config.codebooks() + " codebooks, the example " + codes.length);
@@ -571,7 +684,24 @@ public final class TokenLm implements AutoCloseable {
    */
   public Decoder decoder(
       List<Conditioning> clips, Guidance guidance, List<Sampling> sampling, long[] seeds) {
-    return new Decoder(this, clips, guidance, sampling, seeds);
+    return new Decoder(this, clips, guidance, sampling, seeds, List.of());
+  }
+
+  /**
+   * The same for clips of which a part is there: the session goes on from a beginning, or fills a
+   * span between two parts. What is given is read in one pass, not step by step.
+   *
+   * @param clips conditions of each clip over all its frames, what is given included
+   * @param given what there is of each clip, all of the same lengths; it must fit the context, and
+   *     so must the whole clip when something comes after it
+   */
+  public Decoder decoder(
+      List<Conditioning> clips,
+      Guidance guidance,
+      List<Sampling> sampling,
+      long[] seeds,
+      List<Decoder.Given> given) {
+    return new Decoder(this, clips, guidance, sampling, seeds, given);
   }
 
   @Override

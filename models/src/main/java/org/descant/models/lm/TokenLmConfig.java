@@ -15,6 +15,10 @@ import org.descant.models.ModelException;
  * @param codebookSize entries per codebook
  * @param styleSize numbers in a style embedding
  * @param context steps that attention looks back, and the longest training sequence
+ * @param spans whether it learns to fill spans: it has a vector for each part of a {@link
+ *     SpanLayout}
+ * @param melody whether it is told a melody (see {@link
+ *     org.descant.models.condition.Conditioning.Group#MELODY})
  */
 public record TokenLmConfig(
     int width,
@@ -25,7 +29,9 @@ public record TokenLmConfig(
     int codebooks,
     int codebookSize,
     int styleSize,
-    int context) {
+    int context,
+    boolean spans,
+    boolean melody) {
 
   /** About 7 million parameters. */
   public static final TokenLmConfig DEMO = new TokenLmConfig(256, 6, 4, 4, 704, 4, 1024, 64, 640);
@@ -46,6 +52,47 @@ public record TokenLmConfig(
     require(codebookSize >= 2 && codebookSize <= 65536, "codebookSize", codebookSize);
     require(styleSize >= 1 && styleSize <= 4096, "styleSize", styleSize);
     require(context >= 16 && context <= 65536, "context", context);
+  }
+
+  /** A model that neither fills spans nor follows a melody. */
+  public TokenLmConfig(
+      int width,
+      int layers,
+      int heads,
+      int keyValueHeads,
+      int hidden,
+      int codebooks,
+      int codebookSize,
+      int styleSize,
+      int context) {
+    this(
+        width,
+        layers,
+        heads,
+        keyValueHeads,
+        hidden,
+        codebooks,
+        codebookSize,
+        styleSize,
+        context,
+        false,
+        false);
+  }
+
+  /** The same shape with or without spans and melody. */
+  public TokenLmConfig with(boolean fillsSpans, boolean followsMelody) {
+    return new TokenLmConfig(
+        width,
+        layers,
+        heads,
+        keyValueHeads,
+        hidden,
+        codebooks,
+        codebookSize,
+        styleSize,
+        context,
+        fillsSpans,
+        followsMelody);
   }
 
   int headSize() {

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.List;
+import java.util.Set;
 import org.descant.models.ModelException;
+import org.descant.models.condition.Conditioning.Group;
 import org.descant.models.phase.Signals;
 import org.junit.jupiter.api.Test;
 
@@ -117,5 +119,49 @@ class ConditionsTest {
         new GlobalConditions(0, false, List.of("lofi", "ada"), "warm, keys!", null);
     assertThat(a.tagBuckets()).isEqualTo(b.tagBuckets()).hasSize(2);
     assertThat(a.textBuckets()).isEqualTo(b.textBuckets()).hasSize(3);
+  }
+
+  @Test
+  void aMelodyIsReadLaidOnBeatsAndTransposed() {
+    Melody melody = Melody.parse("C4 c F#5:2, Bb - Cb");
+    assertThat(melody.pitches()).containsExactly(0, 0, 6, 6, 10, FrameConditions.REST, 11);
+    assertThat(melody.spans(120))
+        .startsWith(new FrameConditions.PitchSpan(0, 1, 0), new FrameConditions.PitchSpan(1, 2, 6));
+    FrameConditions frames = FrameConditions.from(10, List.of(), List.of(), List.of(), new int[40]);
+    assertThat(frames.melody()).containsOnly(FrameConditions.UNTOLD);
+    int[] laid = frames.withMelody(10, melody.spans(120)).melody();
+    assertThat(laid[9]).isZero();
+    assertThat(laid[10]).isEqualTo(6);
+    assertThat(laid[29]).isEqualTo(FrameConditions.REST);
+    assertThat(laid[35]).isEqualTo(FrameConditions.UNTOLD);
+    for (int semitones = -13; semitones <= 13; semitones++) {
+      int[] moved = frames.withMelody(10, melody.transposed(semitones).spans(120)).melody();
+      for (int t = 0; t < laid.length; t++) {
+        assertThat(moved[t]).isEqualTo(Melody.transposed(laid[t], semitones));
+      }
+      assertThat(melody.transposed(semitones).transposed(-semitones)).isEqualTo(melody);
+    }
+    for (String bad : List.of("H4", "C4:x", "", "C44444", "C4:65", "C?", "C4 ..")) {
+      assertThatThrownBy(() -> Melody.parse(bad)).isInstanceOf(ModelException.class);
+    }
+  }
+
+  @Test
+  void guidanceIsReadFromWords() {
+    assertThat(Guidance.parse("2")).isEqualTo(Guidance.all(2));
+    assertThat(Guidance.parse("all=1")).isEqualTo(Guidance.NONE);
+    Guidance three = Guidance.parse("style=2, Melody=3,text=1.5");
+    assertThat(three.terms())
+        .containsExactly(
+            new Guidance.Term(Set.of(Group.STYLE), 2),
+            new Guidance.Term(Set.of(Group.MELODY), 3),
+            new Guidance.Term(Set.of(Group.TEXT), 1.5f));
+    assertThat(Guidance.parse("music=2,character=3")).isEqualTo(Guidance.of(2, 3));
+    assertThatThrownBy(() -> Guidance.parse("mood=2")).hasMessageContaining("melody");
+    assertThatThrownBy(() -> Guidance.parse("text=loud")).hasMessageContaining("text=loud");
+    assertThatThrownBy(() -> Guidance.parse("text=2,text=3")).hasMessageContaining("twice");
+    assertThatThrownBy(() -> Guidance.parse("text=NaN")).isInstanceOf(ModelException.class);
+    assertThatThrownBy(() -> Guidance.parse("text=2,style=2,tags=2,form=2"))
+        .hasMessageContaining("At most 3");
   }
 }

@@ -170,7 +170,9 @@ public record Recipe(
    * @param dropConditions chance that a sequence learns without the music's conditions, and the
    *     same without the style's; single groups and all at once half as often
    * @param keepTag chance that each of its tags is told
+   * @param keepMelody chance that a sequence is told its melody, for a model with one
    * @param tokenNoise chance that an input token is replaced by a random one
+   * @param spans chance that a sequence is met as a span to fill between both sides; 0 without
    * @param codebookWeight weight of each codebook's loss relative to that of the coarser one
    * @param emaDecay of the averaged weights that are measured and shipped; 0 ships the last ones
    * @param evaluateEvery steps between two measurements on held-out recordings
@@ -190,7 +192,9 @@ public record Recipe(
       double clip,
       double dropConditions,
       double keepTag,
+      double keepMelody,
       double tokenNoise,
+      double spans,
       double codebookWeight,
       double emaDecay,
       int evaluateEvery,
@@ -208,6 +212,9 @@ public record Recipe(
           dropConditions,
           "0 to 0.5");
       require(keepTag > 0 && keepTag <= 1, "lm.keepTag", keepTag, "more than 0, up to 1");
+      require(keepMelody >= 0 && keepMelody <= 1, "lm.keepMelody", keepMelody, "0 to 1");
+      require(spans >= 0 && spans <= 1, "lm.spans", spans, "0 to 1");
+      require(spans == 0 || model.spans(), "lm.spans", spans, "0 unless lm.model.spans is true");
       require(tokenNoise >= 0 && tokenNoise <= 0.5, "lm.tokenNoise", tokenNoise, "0 to 0.5");
       require(
           codebookWeight > 0 && codebookWeight <= 1,

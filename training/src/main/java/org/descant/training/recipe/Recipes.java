@@ -1,5 +1,6 @@
 package org.descant.training.recipe;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -14,7 +15,14 @@ import org.descant.training.loop.Schedule;
 /** The recipes that ship, each a function that returns a complete {@link Recipe}. Stateless. */
 public final class Recipes {
   private static final Map<String, Supplier<Recipe>> BY_NAME =
-      new TreeMap<>(Map.of("house-tiny", Recipes::houseTiny, "house-demo", Recipes::houseDemo));
+      new TreeMap<>(
+          Map.of(
+              "house-tiny",
+              Recipes::houseTiny,
+              "house-spans-tiny",
+              Recipes::houseSpansTiny,
+              "house-demo",
+              Recipes::houseDemo));
 
   private Recipes() {}
 
@@ -78,7 +86,9 @@ public final class Recipes {
             /* clip= */ 1,
             /* dropConditions= */ 0.1,
             /* keepTag= */ 0.75,
+            /* keepMelody= */ 0.5,
             /* tokenNoise= */ 0.02,
+            /* spans= */ 0,
             /* codebookWeight= */ 0.9,
             /* emaDecay= */ 0.98,
             /* evaluateEvery= */ 200,
@@ -87,6 +97,20 @@ public final class Recipes {
             Schedule.Options.DEFAULT,
             Optimisation.Options.adamW(/* beta2= */ 0.95),
             lookingBack(TokenLmConfig.TINY, 128)));
+  }
+
+  /**
+   * The tiny one that also learns to fill spans, in half of its sequences, and to follow a melody:
+   * an ablation to lay beside {@link #houseTiny}.
+   */
+  static Recipe houseSpansTiny() {
+    return RecipeText.withOverrides(
+        houseTiny(),
+        List.of(
+            "name=house-spans-tiny",
+            "lm.spans=0.5",
+            "lm.model.spans=true",
+            "lm.model.melody=true"));
   }
 
   /** Some hours on one core: the model that ships in the repository. */
@@ -130,7 +154,9 @@ public final class Recipes {
             /* clip= */ 1,
             /* dropConditions= */ 0.1,
             /* keepTag= */ 0.75,
+            /* keepMelody= */ 0.5,
             /* tokenNoise= */ 0.02,
+            /* spans= */ 0,
             /* codebookWeight= */ 0.9,
             /* emaDecay= */ 0.999,
             /* evaluateEvery= */ 250,
@@ -155,6 +181,8 @@ public final class Recipes {
         model.codebooks(),
         model.codebookSize(),
         model.styleSize(),
-        frames + model.codebooks() - 1);
+        frames + model.codebooks() - 1,
+        model.spans(),
+        model.melody());
   }
 }

@@ -7,6 +7,8 @@ import org.descant.audio.Beat;
 import org.descant.audio.ChordSpan;
 import org.descant.audio.MusicAnnotations;
 import org.descant.audio.Section;
+import org.descant.models.condition.FrameConditions.PitchSpan;
+import org.descant.models.condition.Melody;
 import org.descant.training.recipe.Recipe;
 
 /**
@@ -73,6 +75,20 @@ public record Copy(int number, int semitones, double tempo) {
         source.sections().stream()
             .map(part -> new Section(part.start() / tempo, part.end() / tempo, part.label()))
             .toList());
+  }
+
+  /** The melody of this copy. */
+  List<PitchSpan> apply(List<PitchSpan> melody) {
+    if (number == 0) {
+      return melody;
+    }
+    return melody.stream()
+        .map(span ->
+            new PitchSpan(
+                span.start() / tempo,
+                span.end() / tempo,
+                Melody.transposed(span.pitch(), semitones)))
+        .toList();
   }
 
   /** A Harte label with its root moved; what follows the root stays. */

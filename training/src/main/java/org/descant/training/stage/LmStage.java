@@ -2,16 +2,20 @@ package org.descant.training.stage;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.function.Function;
 import org.descant.lab.MetricLine;
 import org.descant.models.BatchShare;
 import org.descant.models.codec.CodecLatents;
 import org.descant.models.condition.Conditioning;
+import org.descant.models.condition.FrameConditions;
 import org.descant.models.condition.GlobalConditions;
+import org.descant.models.lm.SpanLayout;
 import org.descant.models.lm.TokenLm;
 import org.descant.tensor.Autocast;
 import org.descant.tensor.NoGrad;
@@ -35,7 +39,8 @@ import org.jspecify.annotations.Nullable;
  * Stage three: the language model learns from windows of coded copies under their conditions.
  *
  * <p>A window's style comes from another excerpt of the same recording, so that it cannot name the
- * place that is to be predicted. Measured on windows of held-out recordings, beside the entropy of
+ * place that is to be predicted. With {@code lm.spans} a part of the windows is met as a span to
+ * fill (see {@link SpanLayout}). Measured on windows of held-out recordings, beside the entropy of
  * how often their tokens occur: what a model without any context would need.
  *
  * <p>Cost of a step: 6 · parameters · batch · frames multiply-adds, and attention.
@@ -44,6 +49,13 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
   public static final String NAME = "lm";
   public static final String DONE = "done";
   public static final String HELD_OUT_LOSS = "heldOutLoss";
+
+  /** Loss of spans in the middle of held-out windows, with both sides to look at. */
+  public static final String HELD_OUT_MIDDLE_LOSS = "heldOutMiddleLoss";
+
+  /** The same spans gone on to from what is before them, without what comes after. */
+  public static final String HELD_OUT_MIDDLE_LOSS_WITHOUT_AFTER = "heldOutMiddleLossWithoutAfter";
+
   public static final String UNIGRAM_ENTROPY = "unigramEntropy";
   public static final String UNIGRAM_CROSS_ENTROPY = "unigramCrossEntropy";
 
@@ -267,6 +279,7 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
     int size = setting.recipe().batch();
     int[][][] codes = new int[size][][];
     var conditions = new ArrayList<Conditioning>();
+    var layouts = new ArrayList<SpanLayout>();
     var recordings = new ArrayList<Integer>();
     List<Windows.Window> excerpts = Order.excerpts(windows, order, step);
     for (int i = 0; i < size; i++) {
@@ -274,14 +287,26 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
       Tokens.Coded coded = tokens.trained().get(window.source());
       codes[i] = slice(coded.codes(), window.from());
       conditions.add(conditions(coded, window.from(), windows.draws(order.position(step, i))));
+      layouts.add(layout(order.position(step, i)));
       recordings.add(coded.recording());
     }
     var noise = new TokenLm.Noise(recipe.dropConditions(), recipe.tokenNoise());
     long seed = Draws.key(setting.recipe().seed(), "lm noise", step);
     return new Batch(
-        model.input(new TokenLm.Batch(codes, conditions), noise, seed),
+        model.input(new TokenLm.Batch(codes, conditions, layouts), noise, seed),
         recordings,
         Order.hash(excerpts));
+  }
+
+  /** Draws of its own, so that whatever else is drawn does not depend on spans. */
+  private SpanLayout layout(long position) {
+    if (recipe.spans() > 0) {
+      SplittableRandom random = Draws.of(setting.recipe().seed(), "lm spans", position);
+      if (random.nextDouble() < recipe.spans()) {
+        return SpanLayout.draw(length, random);
+      }
+    }
+    return SpanLayout.plain(length);
   }
 
   @Override
@@ -311,9 +336,12 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
       }
     }
     float[] style = style(coded, from, random);
+    FrameConditions frames = coded.frames().slice(from, from + length);
+    if (recipe.model().melody() && random.nextDouble() >= recipe.keepMelody()) {
+      frames = frames.withoutMelody();
+    }
     return new Conditioning(
-        coded.frames().slice(from, from + length),
-        new GlobalConditions(global.tonic(), global.minor(), tags, global.text(), style));
+        frames, new GlobalConditions(global.tonic(), global.minor(), tags, global.text(), style));
   }
 
   private float[] style(Tokens.Coded coded, int from, SplittableRandom random) {
@@ -418,15 +446,62 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
   }
 
   private Map<String, Double> heldOutLosses() {
+    double[] whole = heldOutLosses(heldOut, batch -> model.loss(batch, TokenLm.Noise.NONE, 0));
+    var values = new LinkedHashMap<String, Double>();
+    values.put(HELD_OUT_LOSS, mean(whole));
+    for (int k = 0; k < whole.length; k++) {
+      values.put(HELD_OUT_LOSS + k, whole[k]);
+    }
+    if (recipe.spans() > 0) {
+      values.put(HELD_OUT_MIDDLE_LOSS, mean(heldOutLosses(middles(length), model::middleLoss)));
+      values.put(
+          HELD_OUT_MIDDLE_LOSS_WITHOUT_AFTER,
+          mean(heldOutLosses(middles(length - length / 4), model::middleLoss)));
+    }
+    return values;
+  }
+
+  /** The held-out windows up to a frame, with their third quarter as the span. */
+  private List<TokenLm.Batch> middles(int end) {
+    int before = length / 2;
+    int middle = length - length / 4 - before;
+    var layout = new SpanLayout(before, middle, end - before - middle);
+    return heldOut.stream()
+        .map(batch ->
+            new TokenLm.Batch(
+                Arrays.stream(batch.codes())
+                    .map(codes ->
+                        Arrays.stream(codes)
+                            .map(book -> Arrays.copyOf(book, end))
+                            .toArray(int[][]::new))
+                    .toArray(int[][][]::new),
+                batch.conditions().stream()
+                    .map(of -> new Conditioning(of.frames().slice(0, end), of.global()))
+                    .toList(),
+                Collections.nCopies(batch.codes().length, layout)))
+        .toList();
+  }
+
+  private static double mean(double[] perCodebook) {
+    double mean = 0;
+    for (double loss : perCodebook) {
+      mean += loss / perCodebook.length;
+    }
+    return mean;
+  }
+
+  /** Mean loss of each codebook over batches that the workers share. */
+  private double[] heldOutLosses(
+      List<TokenLm.Batch> batches, Function<TokenLm.Batch, TokenLm.Loss> measure) {
     int books = recipe.model().codebooks();
-    double[] parts = new double[heldOut.size() * books];
-    for (int b = replicas.rank(); b < heldOut.size(); b += replicas.count()) {
-      TokenLm.Batch batch = heldOut.get(b);
+    double[] parts = new double[batches.size() * books];
+    for (int b = replicas.rank(); b < batches.size(); b += replicas.count()) {
+      TokenLm.Batch batch = batches.get(b);
       try (NoGrad noGrad = NoGrad.open();
           Scope scope = Scope.open()) {
         TokenLm.Loss loss;
         try (Autocast autocast = Autocast.open(setting.precision())) {
-          loss = model.loss(batch, TokenLm.Noise.NONE, 0);
+          loss = measure.apply(batch);
         }
         for (int k = 0; k < books; k++) {
           parts[b * books + k] = loss.perCodebook().get(k).item() * batch.codes().length;
@@ -436,22 +511,16 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
     parts = replicas.sum(parts);
     double[] sums = new double[books];
     int examples = 0;
-    for (int b = 0; b < heldOut.size(); b++) {
+    for (int b = 0; b < batches.size(); b++) {
       for (int k = 0; k < books; k++) {
         sums[k] += parts[b * books + k];
       }
-      examples += heldOut.get(b).codes().length;
+      examples += batches.get(b).codes().length;
     }
-    double mean = 0;
-    for (double sum : sums) {
-      mean += sum / examples / sums.length;
+    for (int k = 0; k < books; k++) {
+      sums[k] /= examples;
     }
-    var values = new LinkedHashMap<String, Double>();
-    values.put(HELD_OUT_LOSS, mean);
-    for (int k = 0; k < sums.length; k++) {
-      values.put(HELD_OUT_LOSS + k, sums[k] / examples);
-    }
-    return values;
+    return sums;
   }
 
   private void keepIfBest(long step, double mean) {

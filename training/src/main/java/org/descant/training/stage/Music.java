@@ -9,9 +9,11 @@ import org.descant.audio.MusicAnnotations;
 import org.descant.audio.Pcm;
 import org.descant.audio.analysis.BeatTracker;
 import org.descant.audio.analysis.KeyEstimator;
+import org.descant.audio.analysis.MelodyLine;
 import org.descant.audio.analysis.TempoEstimator;
 import org.descant.models.condition.Chord;
 import org.descant.models.condition.FrameConditions;
+import org.descant.models.condition.FrameConditions.PitchSpan;
 import org.descant.models.condition.GlobalConditions;
 import org.descant.models.condition.SectionKind;
 import org.descant.shards.Dataset;
@@ -26,13 +28,15 @@ import org.jspecify.annotations.Nullable;
  * @param text description
  * @param mono samples, for the energy
  * @param sampleRate of them
+ * @param melody its melody, one pitch class a beat; empty when it was not listened for
  */
 public record Music(
     @Nullable MusicAnnotations annotations,
     List<String> tags,
     String text,
     float[] mono,
-    int sampleRate) {
+    int sampleRate,
+    List<PitchSpan> melody) {
 
   /**
    * What is known of a recording.
@@ -40,15 +44,38 @@ public record Music(
    * @param heard what {@link #heard} gave for it, for one without annotations
    */
   public static Music of(Dataset dataset, int recording, @Nullable MusicAnnotations heard) {
+    return of(dataset, recording, heard, false);
+  }
+
+  /** The same, with or without listening for its melody. */
+  static Music of(
+      Dataset dataset, int recording, @Nullable MusicAnnotations heard, boolean melody) {
+    MusicAnnotations known = dataset.annotations(recording).orElse(heard);
     Pcm sound = dataset.read(recording).mono();
     var tags = new ArrayList<>(dataset.tags(recording));
     tags.add(dataset.artist(recording));
     return new Music(
-        dataset.annotations(recording).orElse(heard),
+        known,
         List.copyOf(tags),
         dataset.text(recording),
         sound.channel(0),
-        sound.sampleRate());
+        sound.sampleRate(),
+        melody ? melody(sound, known) : List.of());
+  }
+
+  /** A pitch class for each beat; for each half second where no beats are known. */
+  static List<PitchSpan> melody(Pcm sound, @Nullable MusicAnnotations known) {
+    double[] edges =
+        known == null || known.beats().size() < 2
+            ? MelodyLine.halfSeconds(sound.seconds())
+            : known.beats().stream().mapToDouble(Beat::time).toArray();
+    int[] pitches = MelodyLine.between(sound, edges);
+    var spans = new ArrayList<PitchSpan>();
+    for (int i = 0; i < pitches.length; i++) {
+      int pitch = pitches[i] == MelodyLine.NOTHING ? FrameConditions.REST : pitches[i];
+      spans.add(new PitchSpan(edges[i], edges[i + 1], pitch));
+    }
+    return spans;
   }
 
   /**
@@ -73,6 +100,10 @@ public record Music(
   public FrameConditions frames(Copy copy, double frameRate, int frames) {
     // A copy's frame lasts tempo times as long in the recording.
     int[] energy = FrameConditions.energySteps(mono, sampleRate, frameRate / copy.tempo(), frames);
+    return harmony(copy, frameRate, energy).withMelody(frameRate, copy.apply(melody));
+  }
+
+  private FrameConditions harmony(Copy copy, double frameRate, int[] energy) {
     if (annotations == null) {
       return FrameConditions.from(frameRate, List.of(), List.of(), List.of(), energy);
     }

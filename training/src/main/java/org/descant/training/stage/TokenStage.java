@@ -258,7 +258,8 @@ public final class TokenStage {
             Music.of(
                 setting.dataset(),
                 recording,
-                heard.isEmpty() ? null : MusicAnnotations.fromJams(heard));
+                heard.isEmpty() ? null : MusicAnnotations.fromJams(heard),
+                setting.recipe().lm().model().melody());
         styles.add(new CodecLatents(saved.tensor(LATENTS).toFloats(), codec.config().latent()));
         for (Copy copy : copies(recording)) {
           int[][] codes = codes(saved, key(copy));

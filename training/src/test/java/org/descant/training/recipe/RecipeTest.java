@@ -28,7 +28,8 @@ class RecipeTest {
     }
     assertThatThrownBy(() -> Recipes.named("house-huge"))
         .isInstanceOf(TrainingException.class)
-        .hasMessageContaining("house-demo, house-tiny");
+        .hasMessageContaining("house-demo")
+        .hasMessageContaining("house-tiny");
   }
 
   @Test
@@ -147,13 +148,25 @@ class RecipeTest {
             "lm.optimiser.momentum=1",
             "codec.schedule.name=linear",
             "lm.schedule.decay=0",
+            "lm.spans=0.5", // while lm.model.spans is false
+            "lm.keepMelody=2",
             "guard.policy=ignore",
             "guard.window=1",
             "guard.limit=0")) {
       assertThatThrownBy(() -> with(wrong))
           .as(wrong)
           .isInstanceOf(TrainingException.class)
-          .hasMessageContaining(wrong.substring(wrong.lastIndexOf('.') + 1, wrong.indexOf('=')));
+          .hasMessageContaining(
+              wrong.substring(wrong.lastIndexOf('.', wrong.indexOf('=')) + 1, wrong.indexOf('=')));
     }
+  }
+
+  @Test
+  void spansAndMelodiesAreOffUnlessAskedFor() {
+    assertThat(with().lm().spans()).isZero();
+    assertThat(with().lm().model().spans()).isFalse();
+    assertThat(with().lm().model().melody()).isFalse();
+    Recipe spans = with("lm.model.spans=true", "lm.spans=0.5", "lm.model.melody=true");
+    assertThat(spans.lm()).isEqualTo(Recipes.named("house-spans-tiny").lm());
   }
 }

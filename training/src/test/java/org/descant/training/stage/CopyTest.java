@@ -6,11 +6,13 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import org.descant.audio.Beat;
 import org.descant.audio.MusicAnnotations;
 import org.descant.audio.MusicalKey;
 import org.descant.audio.Pcm;
 import org.descant.models.codec.CodecConfig;
 import org.descant.models.codec.MagnitudeCodec;
+import org.descant.models.condition.FrameConditions.PitchSpan;
 import org.descant.training.Small;
 import org.descant.training.recipe.Recipe;
 import org.junit.jupiter.api.Test;
@@ -45,6 +47,42 @@ class CopyTest {
     assertThat(moved.chords().get(1).label()).isEqualTo("Db:maj7/3");
     assertThat(moved.sections().getFirst().end()).isEqualTo(4.8);
     assertThat(new Copy(0, 0, 1).apply(truth)).isSameAs(truth);
+  }
+
+  @Test
+  void theMelodyOfACopyIsTheCopyOfTheMelody() {
+    int rate = 22_050;
+    double beat = 0.6;
+    int[] notes = {0, 4, 7, 9, 2, 11, 5, 7};
+    float[] samples = new float[(int) (notes.length * beat * rate)];
+    for (int i = 0; i < samples.length; i++) {
+      int note = notes[Math.min(notes.length - 1, (int) (i / (beat * rate)))];
+      double hertz = 440 * Math.pow(2, (note - 9) / 12.0);
+      samples[i] = (float) (0.3 * Math.sin(2 * Math.PI * hertz * i / rate));
+    }
+    Pcm sound = Pcm.ofMono(samples, rate);
+    var beats = new ArrayList<Beat>();
+    for (int i = 0; i <= notes.length; i++) {
+      beats.add(new Beat(i * beat, i % 4 + 1));
+    }
+    var truth =
+        new MusicAnnotations(
+            sound.seconds(), 100, MusicalKey.parse("C major"), beats, List.of(), List.of());
+    List<PitchSpan> melody = Music.melody(sound, truth);
+    assertThat(melody.stream().map(PitchSpan::pitch)).containsExactly(0, 4, 7, 9, 2, 11, 5, 7);
+    for (int semitones : new int[] {-5, 3, 12}) {
+      // Played faster, pitch and tempo move together: one way to hear what a copy must be told.
+      double factor = Math.pow(2, semitones / 12.0);
+      Copy copy = new Copy(1, semitones, factor);
+      Pcm played = new Pcm(sound.channels(), (int) Math.round(rate * factor)).resampled(rate);
+      List<PitchSpan> heard = Music.melody(played, copy.apply(truth));
+      List<PitchSpan> told = copy.apply(melody);
+      assertThat(heard).hasSameSizeAs(told);
+      for (int i = 0; i < told.size(); i++) {
+        assertThat(heard.get(i).pitch()).isEqualTo(told.get(i).pitch());
+        assertThat(heard.get(i).start()).isCloseTo(told.get(i).start(), within(1e-9));
+      }
+    }
   }
 
   /** A tone that moves up and a click that comes later: read from the codec's own features. */
