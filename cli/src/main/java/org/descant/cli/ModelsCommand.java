@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
+import org.descant.evaluation.release.ReleaseRecord;
 import org.descant.models.ModelCard;
 import org.descant.models.ModelException;
 import org.descant.models.hub.PulledModel;
@@ -19,6 +20,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
+import tools.jackson.databind.json.JsonMapper;
 
 /** Models: those that ship, those trained in this home, and those pulled from a hub for study. */
 @Command(
@@ -130,7 +132,9 @@ final class ModelsCommand implements Callable<Integer> {
     @Parameters(paramLabel = "M", description = "a folder, or a name that `models ls` shows")
     String model = "";
 
-    @Option(names = "--check", description = "hash a pulled model's files again; status 1: damaged")
+    @Option(
+        names = "--check",
+        description = "hash the files of a pulled model or a release again; status 1: damaged")
     boolean check;
 
     @Override
@@ -157,8 +161,46 @@ final class ModelsCommand implements Callable<Integer> {
       if (card.attribution() != null) {
         out.say("attribution: %s", card.attribution());
       }
-      out.document(card);
-      return Exit.DONE;
+      Path release = folder.resolve(EvaluateCommand.RELEASE);
+      if (!ReleaseRecord.isRelease(release)) {
+        out.say("no release yet: `descant evaluate %s` makes it", model);
+        out.document(card);
+        return Exit.DONE;
+      }
+      return released(out, card, folder, release);
+    }
+
+    private int released(Output out, ModelCard card, Path folder, Path release) {
+      ReleaseRecord record = ReleaseRecord.read(release);
+      out.say(
+          "release: %s (%s, measured at %s by %s)",
+          release.resolve("index.html"),
+          record.full() ? "full" : "a quick look",
+          record.clock().at(),
+          record.command());
+      for (ReleaseRecord.Figure figure : record.figures()) {
+        out.say(
+            "  %-44s %10.4f  %s%s",
+            figure.name(),
+            figure.value(),
+            figure.sample(),
+            figure.beside().isEmpty() ? "" : "; compare " + String.join(", ", figure.beside()));
+      }
+      record.clock().speeds().forEach((name, value) -> out.say("  %-44s %10.1f", name, value));
+      record.limits().forEach(limit -> out.say("  limit: %s", limit));
+      List<String> faults = check ? record.faults(release, folder) : List.of();
+      faults.forEach(fault -> out.say("  damaged: %s", fault));
+      if (check && faults.isEmpty()) {
+        out.say("  all %d files and the weights are as recorded", record.files().size());
+      }
+      Map<String, Object> document = new LinkedHashMap<>();
+      JsonMapper.shared()
+          .convertValue(card, Map.class)
+          .forEach((key, value) -> document.put(String.valueOf(key), value));
+      document.put("release", record);
+      document.put("damaged", faults);
+      out.document(document);
+      return faults.isEmpty() ? Exit.DONE : Exit.REFUSED;
     }
 
     private int pulled(Output out, Path folder) {

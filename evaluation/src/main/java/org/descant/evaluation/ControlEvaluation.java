@@ -70,6 +70,19 @@ public final class ControlEvaluation {
   public record Result(
       Shares estimators, Shares all, Shares known, Shares fresh, Shares shuffled) {}
 
+  /**
+   * What the ears can be trusted with on clips of the length that was generated: on held-out music
+   * whose truth is known, as it is and as the codec gives it back. A share of hits of generations
+   * above these says that the music is easier to hear than real music, not that it is better.
+   *
+   * @param heldOut excerpts of held-out recordings
+   * @param throughCodec the same, encoded and decoded
+   * @param shuffled every excerpt against the truths of the other recordings' excerpts; without a
+   *     second recording there is none
+   * @param recordings that the excerpts are of
+   */
+  public record Limits(Shares heldOut, Shares throughCodec, Shares shuffled, int recordings) {}
+
   /** A recording that was learned from. */
   public record Known(double tempoBpm, MusicalKey key, List<String> tags) {}
 
@@ -113,6 +126,40 @@ public final class ControlEvaluation {
     List<Asked> asked =
         truths.stream().map(t -> new Asked(t.tempoBpm(), t.key(), List.of(), true)).toList();
     return shares(asked, sounds.stream().map(ears::hear).toList());
+  }
+
+  /**
+   * Measures what the ears can be trusted with.
+   *
+   * @param excerpts of held-out recordings
+   * @param coded the same through the codec
+   * @param recordings which recording each is of
+   * @param truths of each
+   */
+  public static Limits limits(
+      List<Pcm> excerpts,
+      List<Pcm> coded,
+      List<Integer> recordings,
+      List<MusicAnnotations> truths,
+      Ears ears) {
+    List<Heard> heard = excerpts.stream().map(ears::hear).toList();
+    List<Asked> truth = new ArrayList<>();
+    truths.forEach(t -> truth.add(new Asked(t.tempoBpm(), t.key(), List.of(), true)));
+    List<Asked> others = new ArrayList<>();
+    List<Heard> repeated = new ArrayList<>();
+    for (int i = 0; i < heard.size(); i++) {
+      for (int j = 0; j < truth.size(); j++) {
+        if (!recordings.get(i).equals(recordings.get(j))) {
+          others.add(truth.get(j));
+          repeated.add(heard.get(i));
+        }
+      }
+    }
+    return new Limits(
+        shares(truth, heard),
+        shares(truth, coded.stream().map(ears::hear).toList()),
+        shares(others, repeated),
+        (int) recordings.stream().distinct().count());
   }
 
   /** Compares what was heard with what was asked. */

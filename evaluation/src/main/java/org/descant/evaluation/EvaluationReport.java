@@ -1,5 +1,6 @@
 package org.descant.evaluation;
 
+import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -15,6 +16,7 @@ import tools.jackson.databind.json.JsonMapper;
  * @param codec beside Opus
  * @param generation how fast clips were made
  * @param control tempo and key
+ * @param limits of what tempo and key are heard with
  * @param memorisation copied spans
  * @param distance to the music it learned from
  * @param reliability of attribution
@@ -27,6 +29,7 @@ public record EvaluationReport(
     CodecEvaluation.@Nullable Result codec,
     @Nullable Speed generation,
     ControlEvaluation.@Nullable Result control,
+    ControlEvaluation.@Nullable Limits limits,
     @Nullable MemorisationReport memorisation,
     @Nullable Distances distance,
     ReliabilityStudy.@Nullable Result reliability,
@@ -48,8 +51,16 @@ public record EvaluationReport(
    *
    * @param generatedToTrained of the generations to the training recordings
    * @param heldOutToTrained of music that was held out: what other music of this kind has
+   * @param generated embeddings of generations, one a second
+   * @param heldOut embeddings of held-out music
+   * @param trained embeddings of training recordings
    */
-  public record Distances(double generatedToTrained, double heldOutToTrained) {}
+  public record Distances(
+      double generatedToTrained,
+      double heldOutToTrained,
+      int generated,
+      int heldOut,
+      int trained) {}
 
   /** The figures by the names that they have in a model card. */
   public SortedMap<String, Double> figures() {
@@ -70,6 +81,13 @@ public record EvaluationReport(
       add(figures, "control.knownPairs", control.known());
       add(figures, "control.newPairs", control.fresh());
       add(figures, "control.shuffled", control.shuffled());
+    }
+    if (limits != null) {
+      add(figures, "estimators.heldOut", limits.heldOut());
+      add(figures, "estimators.heldOutThroughCodec", limits.throughCodec());
+      if (limits.recordings() > 1) {
+        add(figures, "estimators.heldOutShuffled", limits.shuffled());
+      }
     }
     if (memorisation != null) {
       figures.put("memorisation.longestCopySeconds", memorisation.longest().copiedSeconds());
@@ -93,6 +111,31 @@ public record EvaluationReport(
               .mapToDouble(MemorisationReport.Row::tokenRunSeconds)
               .max()
               .orElse(0));
+      figures.put("memorisation.tokenCopies", (double) memorisation.tokenCopies());
+      figures.put("memorisation.heldOut.clips", (double) memorisation.heldOut().size());
+      figures.put(
+          "memorisation.heldOut.copies",
+          (double) MemorisationReport.copies(memorisation.heldOut()));
+      figures.put(
+          "memorisation.heldOut.tokenCopies",
+          (double) MemorisationReport.tokenCopies(memorisation.heldOut()));
+      figures.put("memorisation.planted.clips", (double) memorisation.planted().size());
+      figures.put(
+          "memorisation.planted.copies",
+          (double) MemorisationReport.copies(memorisation.planted()));
+      figures.put(
+          "memorisation.planted.tokenCopies",
+          (double) MemorisationReport.tokenCopies(memorisation.planted()));
+      figures.put(
+          "memorisation.ngramCopies",
+          (double) memorisation.ngramCopies(memorisation.generations()));
+      figures.put(
+          "memorisation.planted.ngramCopies",
+          (double) memorisation.ngramCopies(memorisation.planted()));
+      figures.put("memorisation.ngramThreshold", memorisation.ngramThreshold());
+      addNgrams(figures, "memorisation", memorisation.generations());
+      addNgrams(figures, "memorisation.heldOut", memorisation.heldOut());
+      addNgrams(figures, "memorisation.planted", memorisation.planted());
     }
     if (distance != null) {
       figures.put("frechet.generatedToTrained", distance.generatedToTrained());
@@ -116,6 +159,12 @@ public record EvaluationReport(
     figures.put(name + ".melDistance", row.melDistanceDb());
     figures.put(name + ".stftDistance", row.stftDistance());
     figures.put(name + ".siSdr", row.siSdrDb());
+  }
+
+  private static void addNgrams(
+      SortedMap<String, Double> figures, String name, List<MemorisationReport.Row> rows) {
+    MemorisationReport.meanNgramShares(rows)
+        .forEach((length, share) -> figures.put(name + ".ngram" + length, share));
   }
 
   private static void add(

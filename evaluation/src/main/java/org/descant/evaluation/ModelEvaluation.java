@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
@@ -41,6 +42,30 @@ public final class ModelEvaluation {
   /** Excerpts of each held-out recording that are compared with the training recordings. */
   private static final int HELD_OUT_EXCERPTS = 2;
 
+  /** Excerpts of held-out music that make the null of memorisation and the ears' limits. */
+  private static final int NULL_EXCERPTS_MAX = 200;
+
+  /** Training recordings of which an excerpt is compared as a copy would be. */
+  private static final int PLANTED_MAX = 24;
+
+  /** Where that excerpt lies: off the grid of codec frames, and not where a piece begins. */
+  private static final double PLANTED_PLACE = 0.37;
+
+  /**
+   * What the parts cost beside each other: seconds for the shipped model on one core; the study's
+   * is for each of its models.
+   */
+  private static final Map<String, Double> COSTS =
+      Map.of(
+          "codec", 17.0,
+          "generation", 15.0,
+          "control", 5.0,
+          "coding", 30.0,
+          "memorisation", 10.0,
+          "distance", 1.0,
+          "index", 60.0,
+          "reliability", 10.0);
+
   private ModelEvaluation() {}
 
   /** What can be measured. */
@@ -70,6 +95,7 @@ public final class ModelEvaluation {
    * @param study shape of the reliability study, null for {@link #study}
    * @param studyClips whose loss the study measures: half generations, half held-out music
    * @param command that measures this, to stand beside the figures
+   * @param intoCard whether the figures go into the model's card; a quick look leaves it as it is
    */
   public record Options(
       Set<Part> parts,
@@ -79,7 +105,8 @@ public final class ModelEvaluation {
       int threads,
       ReliabilityStudy.@Nullable Options study,
       int studyClips,
-      String command) {
+      String command,
+      boolean intoCard) {
     private static final int GENERATIONS_MAX = 1000;
 
     public Options {
@@ -97,13 +124,21 @@ public final class ModelEvaluation {
     /** Everything: 24 clips of ten seconds. */
     @SuppressWarnings("NullAway") // It reads the study's @Nullable as its enclosing type's.
     public static Options full(int threads, String command) {
-      return new Options(EnumSet.allOf(Part.class), 24, 10, 1, threads, null, 24, command);
+      return new Options(EnumSet.allOf(Part.class), 24, 10, 1, threads, null, 24, command, true);
     }
 
     /** The same with other parts. */
     @SuppressWarnings("NullAway") // As above.
     public Options only(Set<Part> some) {
-      return new Options(some, generations, seconds, seed, threads, study, studyClips, command);
+      return new Options(
+          some, generations, seconds, seed, threads, study, studyClips, command, intoCard);
+    }
+
+    /** The same with other clips. */
+    @SuppressWarnings("NullAway") // As above.
+    public Options sized(int clips, double clipSeconds) {
+      return new Options(
+          parts, clips, clipSeconds, seed, threads, study, studyClips, command, intoCard);
     }
   }
 
@@ -149,7 +184,12 @@ public final class ModelEvaluation {
 
   /** A recording of the dataset as the codec hears it. */
   private record Coded(
-      String isrc, int[][] codes, float[] style, List<float[]> embedding, Fingerprint print) {}
+      String isrc,
+      int[][] codes,
+      float[] style,
+      List<float[]> embedding,
+      Fingerprint print,
+      Fingerprint codedPrint) {}
 
   private static final class Session {
     private final Path modelFolder;
@@ -160,6 +200,7 @@ public final class ModelEvaluation {
     private final Path out;
     private final ControlEvaluation.Ears ears = ControlEvaluation.Ears.estimators();
     private final Consumer<String> progress;
+    private final Pace pace;
     private final List<Integer> trained = new ArrayList<>();
     private final List<Integer> heldOut = new ArrayList<>();
     private final TreeMap<String, Double> seconds = new TreeMap<>();
@@ -180,7 +221,8 @@ public final class ModelEvaluation {
       this.dataset = dataset;
       this.options = options;
       this.out = out;
-      this.progress = progress;
+      this.pace = new Pace(rows(), costs(), progress, System::nanoTime);
+      this.progress = pace::line;
       for (int i = 0; i < dataset.size(); i++) {
         String isrc = dataset.isrc(i);
         boolean held =
@@ -199,59 +241,61 @@ public final class ModelEvaluation {
     EvaluationReport run() {
       CodecEvaluation.Result codecResult = null;
       ControlEvaluation.Result control = null;
+      ControlEvaluation.Limits limits = null;
       MemorisationReport memorisation = null;
       EvaluationReport.Distances distance = null;
       EvaluationReport.Speed speed = null;
       ReliabilityStudy.Result reliability = null;
       if (wants(Part.CODEC)) {
-        long start = System.nanoTime();
+        pace.begin();
         List<Pcm> excerpts = heldOutExcerpts();
         codecResult = CodecEvaluation.of(codec, excerpts, out.resolve("scratch"), progress);
         removeScratch();
-        took("codec", start);
+        took("codec");
       }
       if (wants(Part.CONTROL)
           || wants(Part.MEMORISATION)
           || wants(Part.DISTANCE)
           || wants(Part.RELIABILITY)) {
-        long start = System.nanoTime();
+        pace.begin();
         generate();
-        took("generation", start);
+        took("generation");
         double made = options.generations() * options.seconds();
         speed =
             new EvaluationReport.Speed(
                 options.generations(), options.seconds(), made / seconds.get("generation"));
         pictures();
       }
-      if (wants(Part.CONTROL) && !asked.isEmpty()) {
-        long start = System.nanoTime();
-        control = control();
-        took("control", start);
+      if (wants(Part.CONTROL)) {
+        pace.begin();
+        control = asked.isEmpty() ? null : control();
+        limits = limits();
+        took("control");
       }
       if (wants(Part.MEMORISATION) || wants(Part.DISTANCE) || wants(Part.RELIABILITY)) {
-        long start = System.nanoTime();
+        pace.begin();
         code();
-        took("coding", start);
+        took("coding");
       }
       if (wants(Part.MEMORISATION)) {
-        long start = System.nanoTime();
+        pace.begin();
         memorisation = memorisation();
-        took("memorisation", start);
+        took("memorisation");
       }
       if (wants(Part.DISTANCE)) {
-        long start = System.nanoTime();
+        pace.begin();
         distance = distance();
-        took("distance", start);
+        took("distance");
       }
       if (wants(Part.INDEX)) {
-        long start = System.nanoTime();
+        pace.begin();
         AttributionIndex.build(modelFolder, dataset, progress);
-        took("index", start);
+        took("index");
       }
       if (wants(Part.RELIABILITY)) {
-        long start = System.nanoTime();
+        pace.begin();
         reliability = reliability();
-        took("reliability", start);
+        took("reliability");
       }
       EvaluationReport report =
           new EvaluationReport(
@@ -261,6 +305,7 @@ public final class ModelEvaluation {
               codecResult,
               speed,
               control,
+              limits,
               memorisation,
               distance,
               reliability,
@@ -273,10 +318,41 @@ public final class ModelEvaluation {
       return options.parts().contains(part);
     }
 
-    private void took(String part, long start) {
-      double took = (System.nanoTime() - start) / 1e9;
-      seconds.put(part, took);
-      progress.accept(String.format(Locale.ROOT, "%s: done in %.1f s", part, took));
+    /** The parts that will be done, in their order. */
+    private List<String> rows() {
+      List<String> rows = new ArrayList<>();
+      if (wants(Part.CODEC)) {
+        rows.add("codec");
+      }
+      boolean clips = wants(Part.CONTROL) || wants(Part.MEMORISATION) || wants(Part.DISTANCE);
+      if (clips || wants(Part.RELIABILITY)) {
+        rows.add("generation");
+      }
+      if (wants(Part.CONTROL)) {
+        rows.add("control");
+      }
+      if (wants(Part.MEMORISATION) || wants(Part.DISTANCE) || wants(Part.RELIABILITY)) {
+        rows.add("coding");
+      }
+      for (Part part : List.of(Part.MEMORISATION, Part.DISTANCE, Part.INDEX, Part.RELIABILITY)) {
+        if (wants(part)) {
+          rows.add(part.name().toLowerCase(Locale.ROOT));
+        }
+      }
+      return rows;
+    }
+
+    private Map<String, Double> costs() {
+      ReliabilityStudy.Options chosen = options.study();
+      ReliabilityStudy.Options study = chosen != null ? chosen : study(card, options.threads());
+      double models = (double) study.seeds() * (1 + card.recordings().size()) / study.workers();
+      Map<String, Double> costs = new TreeMap<>(COSTS);
+      costs.merge("reliability", models, (each, count) -> each * count);
+      return costs;
+    }
+
+    private void took(String part) {
+      seconds.put(part, pace.end());
     }
 
     // -------------------------------------------------------------- sound
@@ -301,6 +377,36 @@ public final class ModelEvaluation {
         }
       }
       return excerpts;
+    }
+
+    /** A stretch of a held-out recording, as long as a clip. */
+    private record Excerpt(int recording, Pcm sound) {}
+
+    /** The held-out recordings end to end in excerpts that do not overlap. */
+    private List<Excerpt> heldOutEndToEnd() {
+      List<Excerpt> excerpts = new ArrayList<>();
+      for (int recording : heldOut) {
+        Pcm sound = sound(recording);
+        int count = (int) Math.max(1, Math.floor(sound.seconds() / options.seconds()));
+        for (int i = 0; i < count; i++) {
+          double place = count == 1 ? 0.5 : (double) i / (count - 1);
+          excerpts.add(new Excerpt(recording, excerpt(sound, place)));
+        }
+      }
+      return evenly(excerpts, NULL_EXCERPTS_MAX);
+    }
+
+    private static <T> List<T> evenly(List<T> all, int max) {
+      int count = Math.min(max, all.size());
+      List<T> some = new ArrayList<>();
+      for (int i = 0; i < count; i++) {
+        some.add(all.get((int) ((long) i * all.size() / count)));
+      }
+      return some;
+    }
+
+    private Pcm throughCodec(Pcm sound) {
+      return new Pcm(codec.decode(codec.encode(sound.channels())), codec.sampleRate());
     }
 
     // NullAway does not see, in bytecode, that the record takes a null style.
@@ -340,8 +446,13 @@ public final class ModelEvaluation {
           generations.addAll(engine.generateAll(requests.subList(from, to)));
           double spent = (System.nanoTime() - start) / 1e9;
           progress.accept(
-              "generation: %d of %d clips, %.0f s left"
-                  .formatted(to, requests.size(), spent / to * (requests.size() - to)));
+              String.format(
+                  Locale.ROOT,
+                  "generation: %d of %d clips, %.1f× real time, %.0f s left",
+                  to,
+                  requests.size(),
+                  to * options.seconds() / spent,
+                  spent / to * (requests.size() - to)));
         }
       }
     }
@@ -373,18 +484,39 @@ public final class ModelEvaluation {
       return ControlEvaluation.compare(truth, asked, heard);
     }
 
+    private ControlEvaluation.@Nullable Limits limits() {
+      List<Excerpt> excerpts =
+          heldOutEndToEnd().stream()
+              .filter(excerpt -> dataset.annotations(excerpt.recording()).isPresent())
+              .toList();
+      if (excerpts.isEmpty()) {
+        progress.accept("control: no held-out recording has a tempo and a key to hear");
+        return null;
+      }
+      progress.accept(
+          "control: the estimators are scored on %d held-out excerpts".formatted(excerpts.size()));
+      return ControlEvaluation.limits(
+          excerpts.stream().map(Excerpt::sound).toList(),
+          excerpts.stream().map(excerpt -> throughCodec(excerpt.sound())).toList(),
+          excerpts.stream().map(Excerpt::recording).toList(),
+          excerpts.stream().flatMap(e -> dataset.annotations(e.recording()).stream()).toList(),
+          ears);
+    }
+
     private void code() {
       List<Coded> all = new ArrayList<>();
       long start = System.nanoTime();
       for (int i = 0; i < dataset.size(); i++) {
         Pcm sound = sound(i);
+        int[][] codes = codec.encode(sound.channels());
         all.add(
             new Coded(
                 dataset.isrc(i),
-                codec.encode(sound.channels()),
+                codes,
                 StyleEmbedding.of(codec, sound.channels()),
                 FrechetDistance.embed(codec, sound),
-                Fingerprint.of(sound)));
+                Fingerprint.of(sound),
+                Fingerprint.of(new Pcm(codec.decode(codes), codec.sampleRate()))));
         double spent = (System.nanoTime() - start) / 1e9;
         progress.accept(
             "coding: recording %d of %d, %.0f s left"
@@ -402,22 +534,35 @@ public final class ModelEvaluation {
                 "generation " + (i + 1), Fingerprint.of(made.audio()), made.codes()));
       }
       List<MemorisationReport.Sound> others = new ArrayList<>();
-      for (Pcm excerpt : heldOutExcerpts()) {
+      for (Excerpt excerpt : heldOutEndToEnd()) {
         others.add(
-            new MemorisationReport.Sound(
-                "held-out excerpt " + (others.size() + 1),
-                Fingerprint.of(excerpt),
-                codec.encode(excerpt.channels())));
+            compared(
+                "held-out excerpt %d, %s"
+                    .formatted(others.size() + 1, dataset.isrc(excerpt.recording())),
+                excerpt.sound()));
       }
-      return MemorisationReport.of(
-          clips,
-          others,
-          trained.stream()
-              .map(coded::get)
-              .map(c -> new MemorisationReport.Sound(c.isrc(), c.print(), c.codes()))
-              .toList(),
-          codec.frameRate(),
-          progress);
+      List<MemorisationReport.Sound> planted = new ArrayList<>();
+      for (int i : evenly(trained, PLANTED_MAX)) {
+        // What a model gives that knows the recording by heart: its codes, and them decoded.
+        int[][] codes = codec.encode(excerpt(sound(i), PLANTED_PLACE).channels());
+        Pcm heard = new Pcm(codec.decode(codes), codec.sampleRate());
+        planted.add(
+            new MemorisationReport.Sound(
+                "copy of " + dataset.isrc(i), Fingerprint.of(heard), codes));
+      }
+      // A generation has been through the codec, so it is compared with recordings that have, too.
+      List<MemorisationReport.Sound> recordings = new ArrayList<>();
+      for (int i : trained) {
+        Coded one = coded.get(i);
+        recordings.add(new MemorisationReport.Sound(one.isrc(), one.print(), one.codes()));
+        recordings.add(new MemorisationReport.Sound(one.isrc(), one.codedPrint(), new int[1][0]));
+      }
+      return MemorisationReport.of(clips, others, planted, recordings, codec.frameRate(), progress);
+    }
+
+    private MemorisationReport.Sound compared(String name, Pcm sound) {
+      return new MemorisationReport.Sound(
+          name, Fingerprint.of(sound), codec.encode(sound.channels()));
     }
 
     private EvaluationReport.Distances distance() {
@@ -428,7 +573,11 @@ public final class ModelEvaluation {
       List<float[]> unknown = new ArrayList<>();
       heldOut.forEach(i -> unknown.addAll(coded.get(i).embedding()));
       return new EvaluationReport.Distances(
-          FrechetDistance.between(generated, known), FrechetDistance.between(unknown, known));
+          FrechetDistance.between(generated, known),
+          FrechetDistance.between(unknown, known),
+          generated.size(),
+          unknown.size(),
+          known.size());
     }
 
     private ReliabilityStudy.Result reliability() {
@@ -488,6 +637,9 @@ public final class ModelEvaluation {
             aside, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
       } catch (IOException e) {
         throw new EvaluationException("Cannot write " + file + ": " + e.getMessage(), e);
+      }
+      if (!options.intoCard()) {
+        return;
       }
       ModelCard better = card.withEvaluation(report.figures());
       ReliabilityStudy.Result reliability = report.reliability();

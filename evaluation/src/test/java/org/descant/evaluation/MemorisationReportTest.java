@@ -58,7 +58,8 @@ class MemorisationReportTest {
     Sound other =
         new Sound("other", Fingerprint.of(Small.melody(50, 6)), new int[][] {tokens(98, 300)});
     MemorisationReport report =
-        MemorisationReport.of(List.of(copy), List.of(other), recordings, 43, line -> {});
+        MemorisationReport.of(
+            List.of(copy), List.of(other), List.of(copy), recordings, 43, line -> {});
 
     Row row = report.longest();
     assertThat(row.copiedFrom()).isEqualTo("R1");
@@ -67,7 +68,34 @@ class MemorisationReportTest {
     assertThat(row.tokenRunFrom()).isEqualTo("R1");
     assertThat(row.tokenRunSeconds()).isCloseTo(3, within(0.05));
     assertThat(report.copies()).isEqualTo(1);
+    assertThat(report.tokenCopies()).isEqualTo(1);
+    // 129 of 300 frames: 126 runs of four frames of 297.
+    assertThat(MemorisationReport.ngrams(row)).isCloseTo(126 / 297.0, within(0.01));
+    assertThat(report.nullNgrams().largest()).isLessThan(0.01);
+    assertThat(report.ngramCopies(report.generations())).isEqualTo(1);
+    assertThat(report.ngramCopies(report.heldOut())).isZero();
     assertThat(report.heldOut().getFirst().copiedSeconds()).isLessThan(3);
     assertThat(report.heldOut().getFirst().tokenRunSeconds()).isLessThan(0.5);
+  }
+
+  private static Row ngrams(double share) {
+    return new Row("x", 0, "", 0, 0, 0, "", List.of(1.0, share, 0.0));
+  }
+
+  @Test
+  void theThresholdOfRunsLiesBetweenOtherMusicAndCopiesWhereTheseDiffer() {
+    List<Row> other = List.of(ngrams(0.1), ngrams(0.2));
+    List<Row> copies = List.of(ngrams(0.5), ngrams(0.6), ngrams(0.9));
+    List<Row> made = List.of(ngrams(0.3), ngrams(0.45));
+    MemorisationReport report = new MemorisationReport(made, other, copies);
+    assertThat(report.ngramThreshold()).isCloseTo(0.4, within(1e-12));
+    assertThat(report.ngramCopies(made)).isEqualTo(1);
+    assertThat(report.ngramCopies(copies)).isEqualTo(3);
+    assertThat(report.ngramCopies(other)).isZero();
+    assertThat(report.mostNgrams()).isEqualTo(made.getLast());
+
+    MemorisationReport blind = new MemorisationReport(made, copies, other);
+    assertThat(blind.ngramThreshold()).isEqualTo(0.9);
+    assertThat(blind.ngramCopies(other)).isZero();
   }
 }

@@ -48,7 +48,7 @@ class ModelEvaluationTest {
             LeftOut.RECORDING,
             1);
     return new ModelEvaluation.Options(
-        EnumSet.allOf(Part.class), 2, 3, 1, 1, study, 4, "descant evaluate small");
+        EnumSet.allOf(Part.class), 2, 3, 1, 1, study, 4, "descant evaluate small", true);
   }
 
   @Test

@@ -35,7 +35,7 @@ import org.descant.shards.DatasetSource;
 import org.descant.shards.DatasetWriter;
 
 /** A dataset and models that are made in seconds. */
-final class Small {
+public final class Small {
   static final int BOOKS = 2;
   static final int SIZE = 16;
   static final CodecConfig CODEC = new CodecConfig(16, 1, 1, 2, 8, BOOKS, SIZE, 4, 2);
@@ -44,46 +44,50 @@ final class Small {
   private Small() {}
 
   /** Recordings of four seconds, cleared by a real gate. */
-  static Path dataset(Path folder, int recordings, int firstSeed) {
+  public static Path dataset(Path folder, int recordings, int firstSeed) {
     try (Database database = Database.temporary()) {
-      Rights rights = Rights.open(database);
-      rights.register(new Party("p", "Somebody", true, null));
-      rights.record(Agreement.publicDomain("pd", "p", Scope.ALL, LocalDate.of(2020, 1, 1)));
-      List<DatasetSource> sources = new ArrayList<>();
-      for (int n = 1; n <= recordings; n++) {
-        Pcm pcm = melody(firstSeed + n, 4);
-        Isrc isrc = Isrc.of("QZTST26%05d".formatted(n));
-        rights.register(
-            new Work(
-                "w" + n,
-                "Song " + n,
-                List.of(new Contributor("p", "Composer")),
-                List.of(Share.publishing("p", Share.WHOLE))));
-        rights.register(
-            new Recording(
-                isrc,
-                "Song " + n,
-                "Artist " + n,
-                pcm.seconds(),
-                pcm.hash(),
-                List.of("w" + n),
-                List.of(new Contributor("p", "MainArtist")),
-                List.of(Share.master("p", Share.WHOLE)),
-                null));
-        sources.add(
-            new DatasetSource(
-                rights
-                    .clearance()
-                    .clear(Use.TRAIN, isrc, DecisionContext.at(LocalDate.of(2026, 6, 1)))
-                    .orElseThrow(),
-                pcm,
-                truth(pcm.seconds()),
-                "Artist " + n,
-                List.of("tones"),
-                ""));
-      }
-      DatasetWriter.write(folder, "small", Use.TRAIN, sources, List.of(), rights.clearance());
+      return dataset(Rights.open(database), folder, recordings, firstSeed);
     }
+  }
+
+  /** The same by the gate of a database that stays. */
+  public static Path dataset(Rights rights, Path folder, int recordings, int firstSeed) {
+    rights.register(new Party("p", "Somebody", true, null));
+    rights.record(Agreement.publicDomain("pd", "p", Scope.ALL, LocalDate.of(2020, 1, 1)));
+    List<DatasetSource> sources = new ArrayList<>();
+    for (int n = 1; n <= recordings; n++) {
+      Pcm pcm = melody(firstSeed + n, 4);
+      Isrc isrc = Isrc.of("QZTST26%05d".formatted(n));
+      rights.register(
+          new Work(
+              "w" + n,
+              "Song " + n,
+              List.of(new Contributor("p", "Composer")),
+              List.of(Share.publishing("p", Share.WHOLE))));
+      rights.register(
+          new Recording(
+              isrc,
+              "Song " + n,
+              "Artist " + n,
+              pcm.seconds(),
+              pcm.hash(),
+              List.of("w" + n),
+              List.of(new Contributor("p", "MainArtist")),
+              List.of(Share.master("p", Share.WHOLE)),
+              null));
+      sources.add(
+          new DatasetSource(
+              rights
+                  .clearance()
+                  .clear(Use.TRAIN, isrc, DecisionContext.at(LocalDate.of(2026, 6, 1)))
+                  .orElseThrow(),
+              pcm,
+              truth(pcm.seconds()),
+              "Artist " + n,
+              List.of("tones"),
+              ""));
+    }
+    DatasetWriter.write(folder, "small", Use.TRAIN, sources, List.of(), rights.clearance());
     return folder;
   }
 
@@ -117,7 +121,7 @@ final class Small {
   }
 
   /** A model of random weights whose card lists the dataset's recordings, the last one held out. */
-  static ModelCard model(Path folder, Dataset dataset, long seed) {
+  public static ModelCard model(Path folder, Dataset dataset, long seed) {
     List<ModelCard.TrainedOn> recordings = new ArrayList<>();
     for (int i = dataset.size() - 1; i >= 0; i--) {
       recordings.add(

@@ -427,6 +427,18 @@ public final class Delivery implements AutoCloseable {
     return file;
   }
 
+  /**
+   * A listening example of a model's release, lossless: to a local file whose name says that it is
+   * a study's, never over HTTP, never paid.
+   *
+   * @param folder where {@code <name>.study.flac} is written
+   */
+  public static Path study(Pcm sound, Path folder, String name) {
+    Path file = folder.resolve(name + ".study.flac");
+    AudioWriter.flac(sound, file);
+    return file;
+  }
+
   /** A durable request on its way to a clip; {@link #run} is called once. */
   public final class Session {
     private final String id;

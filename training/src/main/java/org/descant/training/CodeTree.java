@@ -19,11 +19,11 @@ import java.util.TreeMap;
  * Names the code that runs: SHA-256 over the names and bytes of the class files of the given
  * classes' modules, sorted by name; the same from a folder of classes and from a jar. Stateless.
  */
-final class CodeTree {
+public final class CodeTree {
   private CodeTree() {}
 
   /** Lower-case hex hash of all class files that lie beside the given classes. */
-  static String of(List<Class<?>> classes) {
+  public static String of(List<Class<?>> classes) {
     var hashByName = new TreeMap<String, byte[]>();
     try {
       for (Class<?> type : classes) {

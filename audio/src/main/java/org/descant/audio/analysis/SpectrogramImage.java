@@ -40,10 +40,7 @@ public final class SpectrogramImage {
    * @throws AudioException if the sound has no frames or the file cannot be written
    */
   public static void png(Pcm pcm, Path file) {
-    if (pcm.frames() == 0) {
-      throw new AudioException("A sound without frames cannot be drawn.");
-    }
-    BufferedImage image = draw(pcm.mono().channel(0), pcm.sampleRate());
+    BufferedImage image = of(pcm);
     Aside.write(
         file,
         aside -> {
@@ -51,6 +48,18 @@ public final class SpectrogramImage {
             throw new IOException("this Java has no PNG writer");
           }
         });
+  }
+
+  /**
+   * The same picture in memory.
+   *
+   * @throws AudioException if the sound has no frames
+   */
+  public static BufferedImage of(Pcm pcm) {
+    if (pcm.frames() == 0) {
+      throw new AudioException("A sound without frames cannot be drawn.");
+    }
+    return draw(pcm.mono().channel(0), pcm.sampleRate());
   }
 
   private static BufferedImage draw(float[] samples, int sampleRate) {
