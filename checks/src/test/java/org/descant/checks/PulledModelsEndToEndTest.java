@@ -154,6 +154,23 @@ class PulledModelsEndToEndTest {
     assertThat(served.status()).as(served.err()).isEqualTo(1);
     assertThat(served.json().path("refused").asBoolean()).isTrue();
 
+    // What was tuned from such a model is no better known, even beside a card that says more.
+    Path tuned = Files.createDirectories(folder.resolve("home/models/tuned"));
+    Files.writeString(
+        tuned.resolve("tuned.json"),
+        """
+        {"format": 1, "model": {"id": "sha256:0", "name": "ours", "kind": "MODEL", "base":
+         {"name": "hf:acme/tune", "contentHash": "0", "pulled": "hf:acme/tune@c", "tuned": null},
+         "run": "r", "recipe": "musicgen", "recipeHash": "0", "datasetRoot": "0",
+         "recordings": [], "figures": {}}}\
+        """);
+    Files.writeString(tuned.resolve("card.json"), "{}");
+    Result ours = descant("generate", "--model", "tuned", "--out", out.toString());
+    assertThat(ours.status()).as(ours.err()).isEqualTo(1);
+    assertThat(ours.out()).contains("tuned from hf:acme/tune", "no rights manifest");
+    assertThat(out).doesNotExist();
+    Files.delete(tuned.resolve("card.json"));
+
     assertThat(descant("models", "rm", "house-demo").status()).isEqualTo(1);
     Result removed = descant("--json", "models", "rm", "hf:acme/tune");
     assertThat(removed.status()).as(removed.err()).isZero();

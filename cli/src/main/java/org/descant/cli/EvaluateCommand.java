@@ -150,7 +150,7 @@ final class EvaluateCommand implements Callable<Integer> {
               report,
               options,
               quick ? QUICK_EXAMPLES : EXAMPLES,
-              Delivery::study,
+              Delivery::releaseExample,
               platform.rights(),
               main.homeFolder().resolve("runs"),
               Delivery.RELIABILITY_MIN);

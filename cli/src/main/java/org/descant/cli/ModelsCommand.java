@@ -16,6 +16,7 @@ import org.descant.models.ModelException;
 import org.descant.models.hub.PulledModel;
 import org.descant.models.hub.PulledModels;
 import org.descant.models.published.Parity;
+import org.descant.models.published.TunedModel;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -25,11 +26,12 @@ import tools.jackson.databind.json.JsonMapper;
 /** Models: those that ship, those trained in this home, and those pulled from a hub for study. */
 @Command(
     name = "models",
-    description = "List, show, pull and remove models; check ports against published ones.",
+    description = "List, show, pull, study and remove models; check ports against published ones.",
     subcommands = {
       ModelsCommand.Ls.class,
       ModelsCommand.Show.class,
       ModelsCommand.Parities.class,
+      ModelsPlayCommand.class,
       ModelsPullCommand.class,
       ModelsRmCommand.class
     })
@@ -38,11 +40,13 @@ final class ModelsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    throw new UsageException("Say `descant models ls`, `show`, `pull`, `rm` or `parity`.");
+    throw new UsageException("Say `descant models ls`, `show`, `pull`, `play`, `rm` or `parity`.");
   }
 
   @Command(name = "ls", description = "The models that ship, those of this home and those pulled.")
   static final class Ls implements Callable<Integer> {
+    private static final String CARD = "card.json";
+
     @ParentCommand ModelsCommand parent = new ModelsCommand();
 
     @Override
@@ -50,9 +54,9 @@ final class ModelsCommand implements Callable<Integer> {
       Output out = parent.main.output();
       Path home = parent.main.homeFolder();
       List<Path> folders = new ArrayList<>();
-      folders.addAll(children(Steps.shipped(), ""));
-      folders.addAll(children(home.resolve("models"), ""));
-      folders.addAll(children(home.resolve("runs"), "model"));
+      folders.addAll(children(Steps.shipped(), "", CARD));
+      folders.addAll(children(home.resolve("models"), "", CARD));
+      folders.addAll(children(home.resolve("runs"), "model", CARD));
       List<Map<String, Object>> lines = new ArrayList<>();
       for (Path folder : folders) {
         ModelCard card = ModelCard.read(folder);
@@ -66,6 +70,21 @@ final class ModelsCommand implements Callable<Integer> {
                 "datasetRoot", card.datasetRoot(),
                 "bytes", bytes,
                 "rights", rights,
+                "folder", folder.toString()));
+      }
+      for (Path folder : tuned(home)) {
+        TunedModel model = TunedModel.read(folder);
+        long bytes = bytes(folder);
+        say(out, model.name(), bytes, false, model.id(), folder);
+        lines.add(
+            Map.of(
+                "name", model.name(),
+                "id", model.id(),
+                "kind", TrainTune.shown(model),
+                "base", model.base(),
+                "datasetRoot", model.datasetRoot(),
+                "bytes", bytes,
+                "rights", false,
                 "folder", folder.toString()));
       }
       PulledModels pulled = PulledModels.in(home.resolve("models"));
@@ -90,6 +109,13 @@ final class ModelsCommand implements Callable<Integer> {
       return Exit.DONE;
     }
 
+    private static List<Path> tuned(Path home) {
+      List<Path> folders = new ArrayList<>(children(home.resolve("models"), "", TunedModel.FILE));
+      folders.addAll(children(home.resolve("runs"), "model", TunedModel.FILE));
+      folders.addAll(children(home.resolve("runs"), "adapter", TunedModel.FILE));
+      return folders;
+    }
+
     private static void say(
         Output out, String name, long bytes, boolean rights, String id, Path folder) {
       out.say(
@@ -109,14 +135,14 @@ final class ModelsCommand implements Callable<Integer> {
       }
     }
 
-    private static List<Path> children(Path parent, String inside) {
+    private static List<Path> children(Path parent, String inside, String file) {
       if (!Files.isDirectory(parent)) {
         return List.of();
       }
       try (Stream<Path> children = Files.list(parent)) {
         return children
             .map(child -> child.resolve(inside))
-            .filter(folder -> Files.isRegularFile(folder.resolve("card.json")))
+            .filter(folder -> Files.isRegularFile(folder.resolve(file)))
             .sorted()
             .toList();
       } catch (IOException e) {
@@ -134,7 +160,7 @@ final class ModelsCommand implements Callable<Integer> {
 
     @Option(
         names = "--check",
-        description = "hash the files of a pulled model or a release again; status 1: damaged")
+        description = "hash the files of a pulled or tuned model or a release again; status 1: damaged")
     boolean check;
 
     @Override
@@ -143,6 +169,9 @@ final class ModelsCommand implements Callable<Integer> {
       Path folder = Steps.modelFolder(parent.main.homeFolder(), model);
       if (PulledModel.isPulled(folder)) {
         return pulled(out, folder);
+      }
+      if (TunedModel.isTuned(folder)) {
+        return tuned(out, folder);
       }
       ModelCard card = ModelCard.read(folder);
       out.say("%s %s (%s)", card.name(), card.id(), card.licence());
@@ -201,6 +230,40 @@ final class ModelsCommand implements Callable<Integer> {
       document.put("damaged", faults);
       out.document(document);
       return faults.isEmpty() ? Exit.DONE : Exit.REFUSED;
+    }
+
+    private int tuned(Output out, Path folder) {
+      TunedModel tuned = TunedModel.read(folder);
+      TunedModel.Base base = tuned.base();
+      boolean damaged = check && !tuned.isWhole(folder);
+      out.say("%s %s (%s)", tuned.name(), tuned.id(), TrainTune.shown(tuned));
+      out.say(
+          "tuned from %s, SHA-256 %s",
+          base.pulled() == null ? base.name() : base.pulled(), base.contentHash());
+      if (base.tuned() != null) {
+        out.say("which was tuned itself: %s", base.tuned());
+      }
+      out.say("run %s, recipe %s %s", tuned.run(), tuned.recipe(), tuned.recipeHash());
+      out.say("dataset root %s", tuned.datasetRoot());
+      out.say("rights manifest: none. %s", TunedModel.NO_MANIFEST);
+      for (TunedModel.TunedOn recording : tuned.recordings()) {
+        out.say(
+            "  %s %s: %s%s",
+            recording.isrc(),
+            recording.artist(),
+            recording.title(),
+            recording.heldOut() ? " (held out)" : "");
+      }
+      tuned.figures().forEach((name, value) -> out.say("  %-34s %.4f", name, value));
+      if (damaged) {
+        out.say("  damaged: the weights are not those of the record; tune the model again");
+      }
+      Map<String, Object> document = new LinkedHashMap<>();
+      document.put("folder", folder.toString());
+      document.put("tuned", tuned);
+      document.put("damaged", damaged);
+      out.document(document);
+      return damaged ? Exit.REFUSED : Exit.DONE;
     }
 
     private int pulled(Output out, Path folder) {

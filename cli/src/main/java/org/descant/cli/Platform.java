@@ -10,6 +10,7 @@ import org.descant.engine.Engine;
 import org.descant.ledger.Ledger;
 import org.descant.models.ModelCard;
 import org.descant.models.hub.PulledModel;
+import org.descant.models.published.TunedModel;
 import org.descant.provenance.Lineage;
 import org.descant.provenance.SigningKey;
 import org.descant.provenance.TransparencyLog;
@@ -116,6 +117,10 @@ final class Platform implements AutoCloseable {
     Path folder = Steps.modelFolder(home, model);
     if (PulledModel.isPulled(folder)) {
       throw RefusedException.ofPulledModel(PulledModel.read(folder).name());
+    }
+    if (TunedModel.isTuned(folder)) {
+      TunedModel tuned = TunedModel.read(folder);
+      throw RefusedException.ofTunedModel(tuned.name(), tuned.base().name());
     }
     ModelCard card = ModelCard.read(folder);
     if (Steps.ships(folder) && lineage().find(card.datasetRoot()).isPresent()) {

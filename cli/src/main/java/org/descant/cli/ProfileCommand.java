@@ -19,6 +19,8 @@ import org.descant.training.Trainer;
 import org.descant.training.recipe.Recipe;
 import org.descant.training.recipe.RecipeText;
 import org.descant.training.recipe.Recipes;
+import org.descant.training.tune.TuneRecipe;
+import org.descant.training.tune.Tuner;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -63,13 +65,20 @@ final class ProfileCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     Output out = parent.main.output();
     Path home = parent.main.homeFolder();
-    Recipe effective = RecipeText.withOverrides(Recipes.named(recipe), overrides);
-    Path trace = file != null ? file : defaultFile(home, effective);
+    Path trace;
     Profile.Recorded recorded;
     try (Dataset opened = Dataset.open(datasetFolder(home));
         Scratch scratch = new Scratch(home, "profile")) {
-      recorded =
-          Profile.record(effective, opened, stage, steps, scratch.folder().resolve("run"), trace);
+      Path run = scratch.folder().resolve("run");
+      if (TrainTune.takes(recipe)) {
+        TuneRecipe effective = TrainTune.effective(home, recipe, null, overrides);
+        trace = file != null ? file : defaultFile(home, Tuner.runId(effective));
+        recorded = Profile.record(effective, opened, steps, run, trace);
+      } else {
+        Recipe effective = RecipeText.withOverrides(Recipes.named(recipe), overrides);
+        trace = file != null ? file : defaultFile(home, Trainer.runId(effective));
+        recorded = Profile.record(effective, opened, stage, steps, run, trace);
+      }
     }
     MatrixPeak peak = MatrixPeak.measure(recorded.precision(), PEAK_SECONDS_PER_SIZE);
     TraceSummary summary = TraceSummary.read(trace);
@@ -84,10 +93,14 @@ final class ProfileCommand implements Callable<Integer> {
     return Exit.DONE;
   }
 
-  private Path defaultFile(Path home, Recipe effective) throws IOException {
-    String name =
-        "%s-%s.json".formatted(Trainer.runId(effective), stage.name().toLowerCase(Locale.ROOT));
+  private Path defaultFile(Path home, String run) throws IOException {
+    String name = "%s-%s.json".formatted(run, stageName());
     return Files.createDirectories(home.resolve("profiles")).resolve(name);
+  }
+
+  /** A recipe that tunes a model has one stage. */
+  private String stageName() {
+    return TrainTune.takes(recipe) ? "tune" : stage.name().toLowerCase(Locale.ROOT);
   }
 
   private Path datasetFolder(Path home) {
@@ -113,7 +126,7 @@ final class ProfileCommand implements Callable<Integer> {
         "%s, %s: %d steps, %s, %d thread%s; %.1f ms and %.1f GFLOP of products a step; peak %.1f"
             + " GFLOP/s (%d × %d)",
         recipe,
-        stage.name().toLowerCase(Locale.ROOT),
+        stageName(),
         recorded.steps(),
         recorded.precision().name().toLowerCase(Locale.ROOT),
         recorded.threads(),

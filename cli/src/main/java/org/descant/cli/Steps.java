@@ -20,6 +20,7 @@ import org.descant.lab.RunRecord;
 import org.descant.models.ModelCard;
 import org.descant.models.hub.PulledModel;
 import org.descant.models.hub.PulledModels;
+import org.descant.models.published.TunedModel;
 import org.descant.provenance.Artefact;
 import org.descant.provenance.Artefact.Kind;
 import org.descant.provenance.Lineage;
@@ -239,6 +240,11 @@ final class Steps {
     if (lineage.find(run.datasetRoot()).isEmpty()) {
       return;
     }
+    recordModel(platform, card, recordRun(lineage, run, List.of(run.datasetRoot())));
+  }
+
+  /** A run joins the thread under its parents; gives its id there. */
+  private static String recordRun(Lineage lineage, RunRecord run, List<String> parents) {
     String runId = "run:" + run.id() + "@" + run.datasetRoot().substring(0, 12);
     if (lineage.find(runId).isEmpty()) {
       lineage.record(
@@ -250,9 +256,50 @@ final class Steps {
                   "recipeHash", run.recipeHash(),
                   "seed", run.seed(),
                   "codeTree", run.codeTree())),
-          List.of(run.datasetRoot()));
+          parents);
     }
-    recordModel(platform, card, runId);
+    return runId;
+  }
+
+  /**
+   * A finished tuning run and what it ships join the thread, under the dataset and under the base,
+   * about which no more is known than its name and hash.
+   */
+  static void recordTuned(Platform platform, RunRecord run, TunedModel tuned) {
+    Lineage lineage = platform.lineage();
+    if (lineage.find(run.datasetRoot()).isEmpty()) {
+      return;
+    }
+    TunedModel.Base base = tuned.base();
+    String known = base.tuned();
+    String parent =
+        known != null && lineage.find(known).isPresent() ? known : "base:" + base.contentHash();
+    if (lineage.find(parent).isEmpty()) {
+      lineage.record(
+          Artefact.of(
+              Kind.MODEL,
+              parent,
+              Map.of(
+                  "name",
+                  base.pulled() == null ? base.name() : base.pulled(),
+                  "rights",
+                  "none: for study only")),
+          List.of());
+    }
+    String runId = recordRun(lineage, run, List.of(run.datasetRoot(), parent));
+    if (lineage.find(tuned.id()).isEmpty()) {
+      lineage.record(
+          Artefact.of(
+              Kind.MODEL,
+              tuned.id(),
+              Map.of(
+                  "name", tuned.name(),
+                  "recipe", tuned.recipe(),
+                  "recipeHash", tuned.recipeHash(),
+                  "rights", "none: for study only")),
+          List.of(runId));
+      platform.log().append(json(Map.of("model", tuned.id(), "dataset", tuned.datasetRoot())));
+    }
   }
 
   /** A model joins the thread, under its run or, when that was elsewhere, under its dataset. */
@@ -315,9 +362,12 @@ final class Steps {
             Path.of(model),
             home.resolve("models").resolve(model),
             home.resolve("runs").resolve(model).resolve("model"),
+            home.resolve("runs").resolve(model).resolve("adapter"),
             shipped().resolve(model));
     for (Path place : places) {
-      if (Files.isRegularFile(place.resolve("card.json")) || PulledModel.isPulled(place)) {
+      if (Files.isRegularFile(place.resolve("card.json"))
+          || PulledModel.isPulled(place)
+          || TunedModel.isTuned(place)) {
         return place;
       }
     }

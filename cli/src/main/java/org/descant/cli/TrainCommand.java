@@ -13,7 +13,6 @@ import org.descant.lab.RunStatus;
 import org.descant.models.ModelCard;
 import org.descant.shards.Dataset;
 import org.descant.tensor.PeerLostException;
-import org.descant.training.LoraRecipe;
 import org.descant.training.Progress;
 import org.descant.training.Trainer;
 import org.descant.training.parallel.Replicas;
@@ -22,6 +21,7 @@ import org.descant.training.parallel.World;
 import org.descant.training.recipe.Recipe;
 import org.descant.training.recipe.RecipeText;
 import org.descant.training.recipe.Recipes;
+import org.descant.training.tune.TuneRecipe;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -39,7 +39,7 @@ final class TrainCommand implements Callable<Integer> {
   @Parameters(
       paramLabel = "RECIPE",
       arity = "0..1",
-      description = "house-tiny, house-demo, musicgen-lora, …")
+      description = "house-tiny, house-demo, musicgen-lora, musicgen, …")
   String recipe = "";
 
   @Option(names = "--set", paramLabel = "k=v", description = "Override a key of the recipe.")
@@ -78,12 +78,12 @@ final class TrainCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     Output output = main.output();
     Path home = main.homeFolder();
-    if (recipe.equals(LoraRecipe.NAME)) {
+    if (TrainTune.takes(recipe)) {
       if (workers != 1) {
-        throw new UsageException(LoraRecipe.NAME + " trains in one process; leave --workers out.");
+        throw new UsageException(recipe + " trains in one process; leave --workers out.");
       }
       try (Dataset opened = Dataset.open(datasetFolder(home, dataset))) {
-        return TrainLora.run(output, home, opened, config, overrides, out);
+        return TrainTune.run(output, home, opened, recipe, config, overrides, out);
       }
     }
     Recipe effective = effective(recipe, config, overrides);
@@ -128,7 +128,10 @@ final class TrainCommand implements Callable<Integer> {
   static Recipe effective(String recipe, @Nullable Path config, List<String> overrides) {
     if (recipe.isBlank()) {
       throw new UsageException(
-          "Name a recipe: `descant train RECIPE`, one of " + String.join(", ", Recipes.names()));
+          "Name a recipe: `descant train RECIPE`, one of "
+              + String.join(", ", Recipes.names())
+              + ", "
+              + String.join(", ", TuneRecipe.names()));
     }
     Recipe effective = Recipes.named(recipe);
     if (config != null) {

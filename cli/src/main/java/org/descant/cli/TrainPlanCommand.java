@@ -10,6 +10,9 @@ import org.descant.training.Planning;
 import org.descant.training.Trainer;
 import org.descant.training.recipe.Recipe;
 import org.descant.training.recipe.RecipeText;
+import org.descant.training.tune.TunePlan;
+import org.descant.training.tune.TuneRecipe;
+import org.descant.training.tune.Tuner;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -45,10 +48,12 @@ final class TrainPlanCommand implements Callable<Integer> {
   public Integer call() {
     Output output = parent.main.output();
     Path home = parent.main.homeFolder();
-    Recipe effective = TrainCommand.effective(recipe, config, overrides);
-    Path folder = out != null ? out : home.resolve("runs").resolve(Trainer.runId(effective));
+    Record effective =
+        TrainTune.takes(recipe)
+            ? TrainTune.effective(home, recipe, config, overrides)
+            : TrainCommand.effective(recipe, config, overrides);
     try (Dataset opened = Dataset.open(TrainCommand.datasetFolder(home, dataset))) {
-      Plan plan = Planning.of(effective, opened, folder);
+      Plan plan = plan(effective, opened, home.resolve("runs"));
       RecipeText.flat(effective).forEach((key, value) -> output.say("%s", key + " = " + value));
       Planning.lines(plan).forEach(line -> output.say("%s", line));
       output.document(plan);
@@ -57,5 +62,15 @@ final class TrainPlanCommand implements Callable<Integer> {
       }
       return Exit.DONE;
     }
+  }
+
+  private Plan plan(Record recipe, Dataset dataset, Path runs) {
+    return switch (recipe) {
+      case TuneRecipe tune ->
+          TunePlan.of(tune, dataset, out != null ? out : runs.resolve(Tuner.runId(tune)));
+      case Recipe house ->
+          Planning.of(house, dataset, out != null ? out : runs.resolve(Trainer.runId(house)));
+      default -> throw new IllegalStateException("no recipe: " + recipe);
+    };
   }
 }

@@ -34,6 +34,7 @@ import org.descant.models.lm.Decoder;
 import org.descant.models.lm.Sampling;
 import org.descant.models.lm.SpanLayout;
 import org.descant.models.lm.TokenLmConfig;
+import org.descant.models.published.TunedModel;
 import org.descant.rights.Isrc;
 import org.descant.tensor.NativeRuntime;
 import org.jspecify.annotations.Nullable;
@@ -76,8 +77,15 @@ public final class Engine implements AutoCloseable {
    * Loads a model folder.
    *
    * @param threads libtorch's threads inside one operation
+   * @throws EngineException when the model was tuned from one without a rights manifest
    */
   public static Engine open(Path modelFolder, int threads) {
+    TunedModel.find(modelFolder)
+        .ifPresent(tuned -> {
+          throw new EngineException(
+              "%s may only be studied (`descant models play`): it was tuned from %s, which has no rights manifest."
+                  .formatted(tuned.name(), tuned.base().name()));
+        });
     NativeRuntime.init(threads);
     String pulledFrom = PulledModel.find(modelFolder).map(PulledModel::name).orElse(null);
     HouseModel model = HouseModel.load(modelFolder);

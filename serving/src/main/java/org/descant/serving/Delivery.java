@@ -422,8 +422,13 @@ public final class Delivery implements AutoCloseable {
    * @param folder where {@code <name>.study.wav} is written
    */
   public static Path study(Generation generation, Path folder, String name) {
+    return study(generation.audio(), folder, name);
+  }
+
+  /** The same for the sound of a model that this house may only study. */
+  public static Path study(Pcm sound, Path folder, String name) {
     Path file = folder.resolve(name + ".study.wav");
-    AudioWriter.wav16(generation.audio(), file);
+    AudioWriter.wav16(sound, file);
     return file;
   }
 
@@ -433,7 +438,7 @@ public final class Delivery implements AutoCloseable {
    *
    * @param folder where {@code <name>.study.flac} is written
    */
-  public static Path study(Pcm sound, Path folder, String name) {
+  public static Path releaseExample(Pcm sound, Path folder, String name) {
     Path file = folder.resolve(name + ".study.flac");
     AudioWriter.flac(sound, file);
     return file;

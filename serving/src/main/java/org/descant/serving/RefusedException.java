@@ -26,6 +26,21 @@ public final class RefusedException extends RuntimeException {
                 + " home."));
   }
 
+  /** The refusal to play a model, or an adapter, that was tuned from one without a manifest. */
+  public static RefusedException ofTunedModel(String name, String base) {
+    return new RefusedException(
+        "The model "
+            + name
+            + " may not be played to listeners: it was tuned from "
+            + base
+            + ", which has no rights manifest.",
+        List.of(
+            "The recordings it was tuned on were cleared; nobody here can say whose music shaped"
+                + " what it was before.",
+            "It may be studied on this machine (`descant models play`); to be heard, train a model"
+                + " on a dataset of this home."));
+  }
+
   public List<String> reasons() {
     return reasons;
   }

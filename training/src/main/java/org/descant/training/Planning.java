@@ -118,7 +118,7 @@ public final class Planning {
     long checkpoint = stages.stream().mapToLong(Plan.Stage::checkpointBytes).max().orElseThrow();
     Plan.Memory memory = memory(checkpoint, coding.heapBytes());
     Plan.Disk disk = disk(checkpoint, coding.bytes());
-    problems.addAll(problems(memory, disk, coding));
+    problems.addAll(problems(memory, disk, coding, LmStage.NAME));
     return new Plan(
         new TreeMap<>(RecipeText.toMap(recipe)),
         setting.recipeHash(),
@@ -140,6 +140,12 @@ public final class Planning {
 
   private <B> Plan.Stage stage(
       Learner<B> learner, Trial trial, Order order, List<String> problems) {
+    return stage(learner, trial, order, peak, problems);
+  }
+
+  /** What a stage would take, from its trial; adds a problem where it cannot learn. */
+  public static <B> Plan.Stage stage(
+      Learner<B> learner, Trial trial, Order order, double peak, List<String> problems) {
     if (!trial.refusal().isEmpty()) {
       problems.add(
           "The very first step of %s cannot be learned from: %s; lower %s.learningRate."
@@ -276,7 +282,8 @@ public final class Planning {
 
   // ---------------------------------------------------------------- room
 
-  private static Plan.Memory memory(long checkpointBytes, long tokensHeapBytes) {
+  /** Memory as it is now, and as a run would need it. */
+  public static Plan.Memory memory(long checkpointBytes, long tokensHeapBytes) {
     long resident = Meter.residentBytes();
     long highest = Math.max(resident, kilobytes(STATUS, "VmHWM:"));
     long free = Math.min(kilobytes(MEMORY, "MemAvailable:"), groupFree());
@@ -313,15 +320,28 @@ public final class Planning {
   }
 
   private Plan.Disk disk(long checkpointBytes, long tokenBytes) {
+    return disk(
+        setting.path(),
+        setting.recipe().checkpoint().keep(),
+        checkpointBytes,
+        tokenBytes + checkpointBytes);
+  }
+
+  /**
+   * Room for a run folder.
+   *
+   * @param keep checkpoints that stay
+   * @param otherBytes codes and what ships
+   */
+  public static Plan.Disk disk(Path run, int keep, long checkpointBytes, long otherBytes) {
     // Those that are kept, the newest regular one beside them, and the one being written.
-    long checkpoints = (setting.recipe().checkpoint().keep() + 2L) * checkpointBytes;
-    long needed = checkpoints + tokenBytes + checkpointBytes + OTHER_BYTES;
-    Path place = setting.path().toAbsolutePath();
+    long needed = (keep + 2L) * checkpointBytes + otherBytes + OTHER_BYTES;
+    Path place = run.toAbsolutePath();
     while (place != null && !Files.exists(place)) {
       place = place.getParent();
     }
     if (place == null) {
-      throw new TrainingException("there is no folder above " + setting.path());
+      throw new TrainingException("there is no folder above " + run);
     }
     try {
       return new Plan.Disk(needed, Files.getFileStore(place).getUsableSpace());
@@ -330,7 +350,9 @@ public final class Planning {
     }
   }
 
-  private static List<String> problems(Plan.Memory memory, Plan.Disk disk, Plan.Coding coding) {
+  /** Why there is not enough room, each a sentence; {@code stage} has the key to recompute. */
+  public static List<String> problems(
+      Plan.Memory memory, Plan.Disk disk, Plan.Coding coding, String stage) {
     var problems = new ArrayList<String>();
     if (disk.neededBytes() > disk.availableBytes()) {
       problems.add(
@@ -340,9 +362,9 @@ public final class Planning {
     }
     if (memory.neededBytes() > memory.availableBytes()) {
       problems.add(
-          ("The run needs %,d MB of memory and there are %,d; raise accumulate, set lm.recompute,"
-                  + " or lower batch.")
-              .formatted(memory.neededBytes() >> 20, memory.availableBytes() >> 20));
+          ("The run needs %,d MB of memory and there are %,d; raise accumulate, set"
+                  + " %s.recompute, or lower batch.")
+              .formatted(memory.neededBytes() >> 20, memory.availableBytes() >> 20, stage));
     }
     if (coding.heapBytes() > memory.heapBytesMax() / 2) {
       problems.add(

@@ -15,6 +15,8 @@ import org.descant.tensor.Precision;
 import org.descant.tensor.Profiler;
 import org.descant.training.recipe.Recipe;
 import org.descant.training.recipe.RecipeText;
+import org.descant.training.tune.TuneRecipe;
+import org.descant.training.tune.Tuner;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -62,6 +64,43 @@ public final class Profile {
    */
   public static Recorded record(
       Recipe recipe, Dataset dataset, Stage stage, int steps, Path scratch, Path trace) {
+    Path flight = flight(steps, trace);
+    try (var listener = new Listener(stage.name().toLowerCase(Locale.ROOT), steps, trace, flight)) {
+      var trainer = new Trainer(shortened(recipe, stage, steps), dataset, scratch, listener);
+      listener.stop = trainer::stop;
+      trainer.run();
+      listener.requireDone();
+    }
+    Recipe effective = RecipeText.fromMap(RunFolder.record(scratch).effectiveRecipe());
+    return new Recorded(
+        trace, flight, steps, precision(effective.precision()), effective.threads());
+  }
+
+  /** The same for a recipe that tunes a published model. */
+  public static Recorded record(
+      TuneRecipe recipe, Dataset dataset, int steps, Path scratch, Path trace) {
+    Path flight = flight(steps, trace);
+    TuneRecipe shortened =
+        RecipeText.withOverrides(
+            recipe,
+            List.of(
+                "steps=" + (WARM_UP_STEPS + steps + 1L),
+                "logEvery=1",
+                "checkpoint.every=" + NEVER,
+                "tune.evaluateEvery=" + NEVER));
+    try (var listener = new Listener("tune", steps, trace, flight)) {
+      var tuner = new Tuner(shortened, dataset, scratch, listener);
+      listener.stop = tuner::stop;
+      tuner.run();
+      listener.requireDone();
+    }
+    TuneRecipe effective = Tuner.recipe(RunFolder.record(scratch));
+    return new Recorded(
+        trace, flight, steps, precision(effective.precision()), effective.threads());
+  }
+
+  /** Where the flight recording goes, once it is certain that there can be one. */
+  private static Path flight(int steps, Path trace) {
     if (steps < 1 || steps > STEPS_MAX) {
       throw new TrainingException(
           "%d steps cannot be recorded; 1 to %d can".formatted(steps, STEPS_MAX));
@@ -70,23 +109,11 @@ public final class Profile {
     if (missing.isPresent()) {
       throw new TrainingException(missing.get());
     }
-    Path flight = trace.resolveSibling(trace.getFileName() + ".jfr");
-    var listener = new Listener(stage.name().toLowerCase(Locale.ROOT), steps, trace, flight);
-    try (listener) {
-      var trainer = new Trainer(shortened(recipe, stage, steps), dataset, scratch, listener);
-      listener.trainer = trainer;
-      trainer.run();
-    }
-    if (!listener.done) {
-      throw new TrainingException("the run ended before " + steps + " steps were recorded");
-    }
-    Recipe effective = RecipeText.fromMap(RunFolder.record(scratch).effectiveRecipe());
-    return new Recorded(
-        trace,
-        flight,
-        steps,
-        Precision.valueOf(effective.precision().toUpperCase(Locale.ROOT)),
-        effective.threads());
+    return trace.resolveSibling(trace.getFileName() + ".jfr");
+  }
+
+  private static Precision precision(String name) {
+    return Precision.valueOf(name.toUpperCase(Locale.ROOT));
   }
 
   private static Recipe shortened(Recipe recipe, Stage stage, int steps) {
@@ -112,7 +139,7 @@ public final class Profile {
     private final int steps;
     private final Path trace;
     private final Path flight;
-    private @Nullable Trainer trainer;
+    private @Nullable Runnable stop;
     private @Nullable Profiler profiler;
     private @Nullable Recording recording;
     private Profiler.@Nullable Range range;
@@ -147,6 +174,12 @@ public final class Profile {
       }
     }
 
+    void requireDone() {
+      if (!done) {
+        throw new TrainingException("the run ended before " + steps + " steps were recorded");
+      }
+    }
+
     private void finish() {
       Objects.requireNonNull(profiler, "profiler").stop(trace);
       try (Recording ended = Objects.requireNonNull(recording, "recording")) {
@@ -156,7 +189,7 @@ public final class Profile {
         throw new TrainingException("cannot write " + flight + ": " + e.getMessage(), e);
       }
       done = true;
-      Objects.requireNonNull(trainer, "trainer").stop();
+      Objects.requireNonNull(stop, "stop").run();
     }
 
     private static Recording flightRecording() {

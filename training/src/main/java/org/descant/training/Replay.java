@@ -16,6 +16,8 @@ import org.descant.shards.Dataset;
 import org.descant.tensor.NativeRuntime;
 import org.descant.training.recipe.Recipe;
 import org.descant.training.recipe.RecipeText;
+import org.descant.training.tune.TuneRecipe;
+import org.descant.training.tune.Tuner;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -134,19 +136,30 @@ public final class Replay {
       throw new TrainingException(
           "%s has logged nothing up to step %d; replay more steps".formatted(recorded, limit));
     }
-    Recipe recipe = RecipeText.fromMap(record.effectiveRecipe());
     var listener = new Listener(then, scratch, limit, limit < last, progress);
-    var trainer = new Trainer(recipe, dataset, scratch, listener);
-    listener.trainer = trainer;
-    RunRecord replayed = trainer.run();
+    RunRecord replayed;
+    Path weights;
+    if (Tuner.isTuning(record)) {
+      Tuner.requireSameBase(record);
+      TuneRecipe recipe = Tuner.recipe(record);
+      var tuner = new Tuner(recipe, dataset, scratch, listener);
+      listener.stop = tuner::stop;
+      replayed = tuner.run();
+      weights = Tuner.weights(recipe, recorded);
+    } else {
+      Recipe recipe = RecipeText.fromMap(record.effectiveRecipe());
+      var trainer = new Trainer(recipe, dataset, scratch, listener);
+      listener.stop = trainer::stop;
+      replayed = trainer.run();
+      weights = Trainer.modelFolder(recorded).resolve(MODEL);
+    }
 
     List<MetricLine> now = RunFolder.metrics(scratch);
     boolean whole = replayed.status() == RunStatus.FINISHED;
     Comparison comparison = compare(then, now, limit, true);
-    Path model = Trainer.modelFolder(recorded).resolve(MODEL);
     Boolean same =
-        whole && limit == last && Files.isRegularFile(model)
-            ? (Boolean) sameBytes(model, Trainer.modelFolder(scratch).resolve(MODEL))
+        whole && limit == last && Files.isRegularFile(weights)
+            ? (Boolean) sameBytes(weights, scratch.resolve(recorded.relativize(weights)))
             : null;
     return new Outcome(limit, comparison.values, comparison.difference, same);
   }
@@ -204,7 +217,7 @@ public final class Replay {
     private final long limit;
     private final boolean partial;
     private final Progress next;
-    private @Nullable Trainer trainer;
+    private @Nullable Runnable stop;
 
     Listener(List<MetricLine> then, Path scratch, long limit, boolean partial, Progress next) {
       this.then = then;
@@ -221,7 +234,7 @@ public final class Replay {
       long reached = now.stream().mapToLong(MetricLine::step).max().orElse(0);
       Difference difference = compare(then, now, limit, false).difference;
       if (difference != null || (partial && reached >= limit)) {
-        Objects.requireNonNull(trainer, "trainer").stop();
+        Objects.requireNonNull(stop, "stop").run();
       }
     }
 

@@ -47,7 +47,7 @@ public final class Seen {
   }
 
   /** What a run has seen up to a step. */
-  static Seen upTo(Path run, long lastStep) {
+  public static Seen upTo(Path run, long lastStep) {
     return new Seen(Order.read(run), skipped(run), lastStep);
   }
 

@@ -62,8 +62,12 @@ public final class Trainer {
   static final String WORKERS = "workers";
   private static final String SECONDS = "seconds.";
   private static final String ORDER = "order.";
-  static final double PEAK_SECONDS = 0.05;
-  static final String MATMUL_PEAK = "matmulPeakFlops";
+
+  /** Seconds for which a run measures what matrix products reach here. */
+  public static final double PEAK_SECONDS = 0.05;
+
+  /** The fact of a record that holds that. */
+  public static final String MATMUL_PEAK = "matmulPeakFlops";
 
   private final Recipe requested;
   private final Dataset dataset;
@@ -200,18 +204,18 @@ public final class Trainer {
   }
 
   /** The hash of all code that a run's bits depend on. */
-  static String codeTree() {
+  public static String codeTree() {
     return CodeTree.of(
         List.of(Tensor.class, HouseModel.class, Dataset.class, Pcm.class, Trainer.class));
   }
 
   /** How a record names this machine's kind of processor. */
-  static String processor(NativeRuntime.Description runtime) {
+  public static String processor(NativeRuntime.Description runtime) {
     return runtime.cpu() + ", " + runtime.vectorInstructions();
   }
 
   /** The versions of what the bits depend on beside our own code. */
-  static Map<String, String> libraries(NativeRuntime.Description runtime) {
+  public static Map<String, String> libraries(NativeRuntime.Description runtime) {
     return Map.of("libtorch", runtime.libtorch(), "java", Runtime.version().toString());
   }
 

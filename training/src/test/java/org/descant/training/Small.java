@@ -40,7 +40,7 @@ public final class Small {
   private Small() {}
 
   /** Five recordings of six seconds, cleared by a real gate; one of them without annotations. */
-  static Path dataset(Path folder) {
+  public static Path dataset(Path folder) {
     try (Database database = Database.temporary()) {
       Rights rights = Rights.open(database);
       rights.register(new Party("p", "Somebody", true, null));

@@ -430,7 +430,8 @@ public final class ModelRelease {
               resolved.tags(),
               resolved.seconds(),
               resolved.seed(),
-              resolved.guidance()),
+              // One scale for all conditions, as the requests ask.
+              resolved.guidance().terms().getFirst().scale()),
           one.known(),
           heard.tempoBpm(),
           heard.key().toString(),

@@ -5,7 +5,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.stream.Stream;
 import org.descant.training.TrainingException;
 import org.descant.training.loop.Fingerprint;
 import tools.jackson.core.JacksonException;
@@ -89,7 +91,7 @@ public record Order(
   }
 
   /** Writes it into a run folder; again is the same. */
-  void write(Path run) {
+  public void write(Path run) {
     Path file = run.resolve(FOLDER).resolve(stage + ".json");
     Path aside = file.resolveSibling(stage + ".json.tmp");
     try {
@@ -104,16 +106,25 @@ public record Order(
   /** The orders of the stages that a run has begun, first one first. */
   public static List<Order> read(Path run) {
     var orders = new ArrayList<Order>();
-    for (String stage : List.of(CodecStage.NAME, LmStage.NAME)) {
-      Path file = run.resolve(FOLDER).resolve(stage + ".json");
-      if (Files.isRegularFile(file)) {
-        try {
-          orders.add(JSON.readValue(Files.readAllBytes(file), Order.class));
-        } catch (IOException | JacksonException e) {
-          throw new TrainingException("cannot read " + file + ": " + e.getMessage(), e);
-        }
+    for (Path file : files(run.resolve(FOLDER))) {
+      try {
+        orders.add(JSON.readValue(Files.readAllBytes(file), Order.class));
+      } catch (IOException | JacksonException e) {
+        throw new TrainingException("cannot read " + file + ": " + e.getMessage(), e);
       }
     }
+    orders.sort(Comparator.comparingLong(Order::before));
     return orders;
+  }
+
+  private static List<Path> files(Path folder) {
+    if (!Files.isDirectory(folder)) {
+      return List.of();
+    }
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.filter(file -> file.toString().endsWith(".json")).sorted().toList();
+    } catch (IOException e) {
+      throw new TrainingException("cannot list " + folder + ": " + e.getMessage(), e);
+    }
   }
 }

@@ -138,8 +138,26 @@ public final class MusicGen implements AutoCloseable {
     }
   }
 
+  /**
+   * Loads a model folder whose decoder learns: it reads its weights from these parameters, which
+   * are allocated here with the folder's values, stay the caller's, and must outlive the model.
+   */
+  public static MusicGen load(Path folder, MusicGenParameters parameters) {
+    try (PublishedWeights weights = PublishedWeights.open(folder)) {
+      return load(weights, Form.PLAIN, parameters.source(weights), null);
+    }
+  }
+
   /** Loads from an open folder, which may be closed afterwards. */
   public static MusicGen load(PublishedWeights weights, Form form, @Nullable LoraAdapter merged) {
+    return load(weights, form, weights::tensor, merged);
+  }
+
+  private static MusicGen load(
+      PublishedWeights weights,
+      Form form,
+      MusicGenDecoder.Source source,
+      @Nullable LoraAdapter merged) {
     List<AutoCloseable> made = new ArrayList<>();
     PublishedConfig config = weights.config();
     try {
@@ -149,7 +167,7 @@ public final class MusicGen implements AutoCloseable {
         weights.ignoreUnder("enc_to_dec_proj.");
       }
       weights.ignore("decoder.model.decoder.embed_positions.weights");
-      MusicGenDecoder decoder = new MusicGenDecoder(config, form, weights::tensor, merged);
+      MusicGenDecoder decoder = new MusicGenDecoder(config, form, source, merged);
       made.add(decoder);
       T5Encoder text = T5Encoder.load(weights.under("text_encoder."), config.child("text_encoder"));
       made.add(text);

@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.descant.models.ModelException;
@@ -17,8 +18,11 @@ import org.descant.models.published.weights.Projection.Form;
 import org.descant.models.published.weights.Projection.Part;
 import org.descant.models.published.weights.PublishedConfig;
 import org.descant.tensor.Attention;
+import org.descant.tensor.Autocast;
 import org.descant.tensor.DType;
 import org.descant.tensor.NoGrad;
+import org.descant.tensor.Precision;
+import org.descant.tensor.Recomputation;
 import org.descant.tensor.Scope;
 import org.descant.tensor.SeededRandom;
 import org.descant.tensor.Tensor;
@@ -46,6 +50,15 @@ public final class MusicGenDecoder implements AutoCloseable {
   /** Where weights come from: fp32 of exactly this shape, in the current scope. */
   interface Source {
     Tensor tensor(String name, long... shape);
+
+    /** Some of one shape, below one another. */
+    default Tensor joined(List<String> names, long rowsEach, long columns) {
+      List<Tensor> tensors = new ArrayList<>();
+      for (String name : names) {
+        tensors.add(tensor(name, rowsEach, columns));
+      }
+      return tensors.size() == 1 ? tensors.getFirst() : Tensor.cat(tensors, 0);
+    }
   }
 
   private record Norm(Tensor weight, Tensor bias) {
@@ -114,15 +127,11 @@ public final class MusicGenDecoder implements AutoCloseable {
     try (NoGrad noGrad = NoGrad.open();
         Scope scope = Scope.open()) {
       long d = config.width();
-      List<Tensor> tables = new ArrayList<>();
-      for (int k = 0; k < config.codebooks(); k++) {
-        tables.add(
-            source.tensor(
-                PREFIX + "model.decoder.embed_tokens." + k + ".weight",
-                config.vocabulary() + 1L,
-                d));
-      }
-      embedding = owned.keep(Tensor.cat(tables, 0));
+      List<String> tables =
+          IntStream.range(0, config.codebooks())
+              .mapToObj(k -> PREFIX + "model.decoder.embed_tokens." + k + ".weight")
+              .toList();
+      embedding = owned.keep(source.joined(tables, config.vocabulary() + 1L, d));
       Maker make = new Maker(source, merged);
       for (int i = 0; i < config.layers(); i++) {
         blocks.add(make.block(PREFIX + LAYERS + i + "."));
@@ -199,11 +208,11 @@ public final class MusicGenDecoder implements AutoCloseable {
     /** The modules' weights below one another; each has this shape. */
     Projection projection(List<String> modules, long rows, long columns) {
       try (Scope scope = Scope.open()) {
-        List<Tensor> weights = new ArrayList<>();
-        for (String module : modules) {
-          weights.add(weight(module, rows, columns));
-        }
-        Tensor joined = weights.size() == 1 ? weights.getFirst() : Tensor.cat(weights, 0);
+        List<String> names = modules.stream().map(module -> module + ".weight").toList();
+        Tensor joined =
+            merged == null
+                ? source.joined(names, rows, columns)
+                : changed(merged, modules, rows, columns);
         List<Part> parts = modules.stream().map(module -> new Part(module, rows)).toList();
         Projection made = Projection.of(parts, joined, form);
         projections.add(made);
@@ -211,16 +220,18 @@ public final class MusicGenDecoder implements AutoCloseable {
       }
     }
 
-    private Tensor weight(String module, long rows, long columns) {
-      Tensor published = source.tensor(module + ".weight", rows, columns);
-      LoraAdapter.Pair pair = merged == null ? null : merged.pair(module);
-      if (merged == null || pair == null) {
-        return published;
+    /** The same with an adapter's differences added. */
+    private Tensor changed(LoraAdapter adapter, List<String> modules, long rows, long columns) {
+      List<Tensor> weights = new ArrayList<>();
+      for (String module : modules) {
+        Tensor published = source.tensor(module + ".weight", rows, columns);
+        LoraAdapter.Pair pair = adapter.pair(module);
+        if (pair != null && (pair.down().size(1) != columns || pair.up().size(0) != rows)) {
+          throw misfit(module, pair, rows, columns);
+        }
+        weights.add(pair == null ? published : published.add(adapter.difference(pair)));
       }
-      if (pair.down().size(1) != columns || pair.up().size(0) != rows) {
-        throw misfit(module, pair, rows, columns);
-      }
-      return published.add(merged.difference(pair));
+      return weights.size() == 1 ? weights.getFirst() : Tensor.cat(weights, 0);
     }
   }
 
@@ -389,9 +400,7 @@ public final class MusicGenDecoder implements AutoCloseable {
   public Tensor logits(Tensor tokens, Text text) {
     requireTokens(tokens, text);
     try (Scope scope = Scope.open()) {
-      long batch = tokens.size(0);
-      long time = tokens.size(2);
-      Tensor x = embed(tokens.transpose(1, 2)).add(positions(time));
+      Tensor x = placed(tokens);
       for (Block block : blocks) {
         Tensor next;
         try (Scope inner = Scope.open()) {
@@ -399,13 +408,82 @@ public final class MusicGenDecoder implements AutoCloseable {
         }
         x = next;
       }
-      Tensor scores =
-          heads
-              .apply(outNorm.apply(x))
-              .reshape(batch, time, config.codebooks(), config.vocabulary())
-              .transpose(1, 2);
-      return scope.keep(scores.contiguous());
+      return scope.keep(streams(x));
     }
+  }
+
+  /** What goes into the first layer: [batch, time, width]. */
+  private Tensor placed(Tensor tokens) {
+    return embed(tokens.transpose(1, 2)).add(positions(tokens.size(2)));
+  }
+
+  /** What comes out of the last layer as scores: [batch, codebooks, time, vocabulary]. */
+  private Tensor streams(Tensor x) {
+    return scores(x)
+        .reshape(x.size(0), x.size(1), config.codebooks(), config.vocabulary())
+        .transpose(1, 2)
+        .contiguous();
+  }
+
+  /**
+   * Forward and backward pass of a training step: adds to the gradients of whatever takes one, the
+   * decoder's own weights ({@link MusicGenParameters}) or an adapter's ({@link #with}).
+   *
+   * @param encoded texts of the batch, as {@link #text} takes them
+   * @param mask of the same texts, 0 at padding
+   * @param share factor on the loss that is learned from, as for a part of a batch
+   * @param precision of the products
+   * @param recompute whether layers keep only their inputs and run again in the backward pass: less
+   *     memory, a third more time, the same gradient (see {@link Recomputation})
+   * @return the loss, in the caller's scope and without a gradient
+   */
+  public Tensor learn(
+      Columns columns,
+      Tensor encoded,
+      Tensor mask,
+      double share,
+      Precision precision,
+      boolean recompute) {
+    Tensor loss;
+    if (!recompute) {
+      try (Autocast autocast = Autocast.open(precision)) {
+        loss = loss(logits(columns.inputs, text(encoded, mask, false)), columns);
+      }
+      backward(loss, share);
+      return loss.detach();
+    }
+    Text told;
+    Tensor x;
+    try (Autocast autocast = Autocast.open(precision)) {
+      told = text(encoded, mask, false);
+      requireTokens(columns.inputs, told);
+      x = placed(columns.inputs);
+    }
+    // Every layer adds to the gradient of what it reads; the texts' projection learns from the sum.
+    boolean textLearns = told.states.requiresGrad();
+    Text read = textLearns ? new Text(told.states.detach().requiresGrad(true), told.mask) : told;
+    List<UnaryOperator<Tensor>> layers = new ArrayList<>();
+    for (Block block : blocks) {
+      layers.add(input -> forward(block, input, read));
+    }
+    Recomputation chain = new Recomputation(layers, precision);
+    Tensor top = chain.forward(x);
+    try (Autocast autocast = Autocast.open(precision)) {
+      loss = loss(streams(top), columns);
+    }
+    backward(loss, share);
+    Tensor passed = chain.backward(top.grad());
+    if (x.requiresGrad()) {
+      x.backward(passed);
+    }
+    if (textLearns) {
+      told.states.backward(read.states.grad());
+    }
+    return loss.detach();
+  }
+
+  private static void backward(Tensor loss, double share) {
+    (share == 1 ? loss : loss.mul(share)).backward();
   }
 
   /**
