@@ -112,6 +112,11 @@ final class TrainCommand implements Callable<Integer> {
         output.progress("Stopped safely; the same command goes on.");
         return Exit.INTERRUPTED;
       }
+      if (!Trainer.hasModel(record)) {
+        record.facts().forEach((name, value) -> output.say("%-34s %s", name, value));
+        output.document(Map.of("run", folder.toString(), "record", record));
+        return Exit.DONE;
+      }
       ModelCard card = ModelCard.read(Trainer.modelFolder(folder));
       try (Platform platform = Platform.open(home)) {
         Steps.recordRun(platform, record, card);

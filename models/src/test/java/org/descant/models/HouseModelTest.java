@@ -51,6 +51,17 @@ class HouseModelTest {
   }
 
   @Test
+  void aCardFromBeforeThereWereNetworkPhasesIsOfARecoveringCodec() {
+    String now = card().toJson();
+    String before = now.replaceFirst(",\\s*\"phases\" : \"RECOVERED\"", "");
+    assertThat(before).isNotEqualTo(now);
+    assertThat(ModelCard.fromJson(before).codec()).isEqualTo(CODEC);
+    String network = now.replace("\"RECOVERED\"", "\"NETWORK\"");
+    assertThat(ModelCard.fromJson(network).codec())
+        .isEqualTo(CODEC.with(CodecConfig.Phases.NETWORK));
+  }
+
+  @Test
   void savedLoadedAndSavedAgainIsTheSameBytes() throws IOException {
     Path first = folder.resolve("first");
     Path second = folder.resolve("second");

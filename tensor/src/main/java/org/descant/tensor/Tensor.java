@@ -1223,6 +1223,32 @@ public final class Tensor implements AutoCloseable {
                 conv.groups));
   }
 
+  /** Strides and zero paddings of a convolution over rows and columns. */
+  public record Conv2d(long rowStride, long columnStride, long rowPadding, long columnPadding) {
+    public Conv2d {
+      if (rowStride < 1 || columnStride < 1 || rowPadding < 0 || columnPadding < 0) {
+        throw new TensorException(
+            "A convolution needs strides of at least 1 and no negative padding: %d, %d, %d, %d."
+                .formatted(rowStride, columnStride, rowPadding, columnPadding));
+      }
+    }
+  }
+
+  /** This [batch, in, rows, columns], weight [out, in, rows, columns], bias [out] or null. */
+  public Tensor conv2d(Tensor weight, @Nullable Tensor bias, Conv2d conv) {
+    return op(
+        "conv2d",
+        () ->
+            torch.conv2d(
+                unwrap(),
+                weight.unwrap(),
+                optional(bias),
+                new long[] {conv.rowStride, conv.columnStride},
+                new long[] {conv.rowPadding, conv.columnPadding},
+                new long[] {1, 1},
+                1));
+  }
+
   /** This [batch, in, time], weight [in, out / groups, kernel], bias [out] or null. */
   public Tensor convTranspose1d(
       Tensor weight, @Nullable Tensor bias, Conv conv, long outputPadding) {
@@ -1323,6 +1349,11 @@ public final class Tensor implements AutoCloseable {
 
   public Tensor relu() {
     return op("relu", () -> unwrap().relu());
+  }
+
+  /** x where it is positive, slope · x elsewhere. */
+  public Tensor leakyRelu(double slope) {
+    return op("leakyRelu", () -> torch.leaky_relu(unwrap(), Ops.scalar(slope)));
   }
 
   public Tensor elu() {

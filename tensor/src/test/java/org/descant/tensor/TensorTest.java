@@ -429,6 +429,41 @@ class TensorTest {
   }
 
   @Test
+  void convolutionOverRowsAndColumnsIsItsDefinition() {
+    int rows = 5;
+    int columns = 7;
+    double[] x = doubles(31, 2 * rows * columns);
+    double[] w = doubles(32, 3 * 2 * 3 * 2);
+    double[] b = doubles(33, 3);
+    var conv = new Tensor.Conv2d(2, 3, 1, 1);
+    double[] expected = new double[3 * 3 * 3];
+    for (int o = 0; o < 3; o++) {
+      for (int r = 0; r < 3; r++) {
+        for (int c = 0; c < 3; c++) {
+          double sum = b[o];
+          for (int i = 0; i < 2; i++) {
+            for (int kr = 0; kr < 3; kr++) {
+              for (int kc = 0; kc < 2; kc++) {
+                int row = 2 * r + kr - 1;
+                int column = 3 * c + kc - 1;
+                if (row >= 0 && row < rows && column >= 0 && column < columns) {
+                  sum +=
+                      x[(i * rows + row) * columns + column] * w[((o * 2 + i) * 3 + kr) * 2 + kc];
+                }
+              }
+            }
+          }
+          expected[(o * 3 + r) * 3 + c] = sum;
+        }
+      }
+    }
+    assertValues(
+        tensor(x, 1, 2, rows, columns).conv2d(tensor(w, 3, 2, 3, 2), tensor(b, 3), conv), expected);
+    assertThatThrownBy(() -> new Tensor.Conv2d(1, 0, 0, 0)).isInstanceOf(TensorException.class);
+    assertValues(Tensor.of(new float[] {-2, 0, 3}, 3).leakyRelu(0.1), -0.2, 0, 3);
+  }
+
+  @Test
   void transposedConvolutionIsTheAdjoint() {
     Tensor x = tensor(doubles(7, 2 * 3 * 8), 2, 3, 8);
     Tensor w = tensor(doubles(8, 5 * 3 * 4), 5, 3, 4);

@@ -86,7 +86,7 @@ public record Plan(
       double seconds) {}
 
   /**
-   * Coding the dataset's copies.
+   * Coding the dataset's copies; zeros for a run that ends with its codec.
    *
    * @param audioSeconds of all copies
    * @param audioSecondsPerSecond as measured on one excerpt

@@ -105,14 +105,19 @@ public final class Planning {
     try (var codec = new CodecStage(setting);
         var weights = codec.codec()) {
       Trial first = Trial.of(codec, setting.codecRules());
-      stages.add(stage(codec, first, codec.order(), problems));
-      List<Source> sources = sources(weights);
-      coding = coding(weights, sources);
-      try (var lm = new LmStage(setting, codec, sample(weights, sources))) {
-        Order order = order(sources);
-        Trial second = Trial.of(lm, setting.lmRules());
-        stages.add(stage(lm, second, order, problems));
-        measuring = measuringSeconds(sources, order.length(), second.stepSeconds());
+      stages.add(judged(stage(codec, first, codec.order(), problems)));
+      if (recipe.lmSteps() == 0) {
+        coding = new Plan.Coding(0, 0, 0, 0, 0);
+        measuring = 0;
+      } else {
+        List<Source> sources = sources(weights);
+        coding = coding(weights, sources);
+        try (var lm = new LmStage(setting, codec, sample(weights, sources))) {
+          Order order = order(sources);
+          Trial second = Trial.of(lm, setting.lmRules());
+          stages.add(stage(lm, second, order, problems));
+          measuring = measuringSeconds(sources, order.length(), second.stepSeconds());
+        }
       }
     }
     long checkpoint = stages.stream().mapToLong(Plan.Stage::checkpointBytes).max().orElseThrow();
@@ -170,6 +175,41 @@ public final class Planning {
         order.windows().slots(),
         order.fingerprint(),
         learner.steps() * seconds);
+  }
+
+  /** The codec's stage with the steps that it takes once its discriminator has begun. */
+  private Plan.Stage judged(Plan.Stage plain) {
+    Recipe.Adversarial adversarial = setting.recipe().codec().adversarial();
+    if (!adversarial.takesPart()) {
+      return plain;
+    }
+    Setting begun =
+        setting.with(
+            RecipeText.withOverrides(setting.recipe(), List.of("codec.adversarial.start=0")));
+    try (var codec = new CodecStage(begun);
+        var weights = codec.codec()) {
+      Trial trial = Trial.of(codec, begun.codecRules());
+      double seconds = Math.max(trial.stepSeconds(), plain.dataSecondsPerStep());
+      double before = Math.max(plain.secondsPerStep(), plain.dataSecondsPerStep());
+      double flops = codec.work().flops();
+      return new Plan.Stage(
+          plain.name(),
+          plain.steps(),
+          plain.parameters(),
+          plain.modelBytes(),
+          plain.optimizerBytes(),
+          plain.checkpointBytes(),
+          plain.firstLoss(),
+          flops,
+          trial.stepSeconds(),
+          plain.dataSecondsPerStep(),
+          flops / trial.stepSeconds() / peak,
+          codec.work().audioSeconds() / seconds,
+          0,
+          plain.excerpts(),
+          plain.order(),
+          plain.steps() * (adversarial.start() * before + (1 - adversarial.start()) * seconds));
+    }
   }
 
   // ---------------------------------------------------------------- data
@@ -408,11 +448,13 @@ public final class Planning {
       numbers.put("time", time(stage.seconds()));
       lines.add(row(stage.name(), numbers));
     }
-    var tokens = new LinkedHashMap<String, String>();
-    tokens.put("audio", time(plan.tokens().audioSeconds()));
-    tokens.put("speed", "%,.0f times real time".formatted(plan.tokens().audioSecondsPerSecond()));
-    tokens.put("time", time(plan.tokens().seconds()));
-    lines.add(row(TokenStage.NAME, tokens));
+    if (plan.tokens().audioSeconds() > 0) {
+      var tokens = new LinkedHashMap<String, String>();
+      tokens.put("audio", time(plan.tokens().audioSeconds()));
+      tokens.put("speed", "%,.0f times real time".formatted(plan.tokens().audioSecondsPerSecond()));
+      tokens.put("time", time(plan.tokens().seconds()));
+      lines.add(row(TokenStage.NAME, tokens));
+    }
     lines.add(
         "memory %,d MB now, %,d needed, %,d there"
             .formatted(

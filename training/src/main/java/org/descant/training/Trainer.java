@@ -2,6 +2,7 @@ package org.descant.training;
 
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -39,8 +40,8 @@ import org.descant.training.stage.TokenStage;
 import org.descant.training.stage.Tokens;
 
 /**
- * One training run: codec, tokens, language model. Run it again with the same folder after any kind
- * of end, and it goes on to the same bits.
+ * One training run: codec, tokens, language model, or the codec alone. Run it again with the same
+ * folder after any kind of end, and it goes on to the same bits.
  *
  * <pre>{@code
  * var trainer = new Trainer(Recipes.named("house-tiny"), dataset, folder, Progress.to(System.err));
@@ -56,6 +57,8 @@ public final class Trainer {
 
   private static final int ID_HASH_DIGITS = 8;
   private static final String MODEL_FOLDER = "model";
+  private static final String MODEL = "model";
+  private static final String CODEC = "codec";
   private static final String REQUESTED_HASH = "requestedRecipeHash";
   private static final String FAILURE = "failure";
   private static final String BEGUN = "begun";
@@ -119,6 +122,11 @@ public final class Trainer {
   /** The model folder of a finished run. */
   public static Path modelFolder(Path runFolder) {
     return runFolder.resolve(MODEL_FOLDER);
+  }
+
+  /** Whether a run has made a model; one that ended with its codec has not. */
+  public static boolean hasModel(RunRecord record) {
+    return record.facts().containsKey(MODEL);
   }
 
   /** Asks the run to stop after its present step, with a checkpoint. Returns at once. */
@@ -343,6 +351,9 @@ public final class Trainer {
     } else {
       codec.restoreWeights(saved.orElseThrow());
     }
+    if (recipe.lmSteps() == 0) {
+      return endedWithCodec(book, record, facts, seen);
+    }
     Tokens tokens = new TokenStage(setting, codec.codec()).code();
     begin = timed(facts, TokenStage.NAME, begin);
     if (tokens == null) {
@@ -370,9 +381,28 @@ public final class Trainer {
       facts.putAll(seen(path, last));
       facts.put("orderSeen", seen.toString());
       ModelCard card = ship(setting, record, facts, last, codec, tokens, lm, modelFolder(path));
-      facts.put("model", card.id());
+      facts.put(MODEL, card.id());
       return ended(book, record, RunStatus.FINISHED, facts);
     }
+  }
+
+  /** Ends a run that was to learn a codec and nothing else: its weights are the last checkpoint. */
+  private RunRecord endedWithCodec(
+      Book book, RunRecord record, Map<String, Object> facts, Fingerprint seen) {
+    if (!replicas.leads()) {
+      return record;
+    }
+    Recipe recipe = RecipeText.fromMap(record.effectiveRecipe());
+    facts.putAll(figures(path, recipe));
+    facts.put("orderSeen", seen.toString());
+    Checkpoints.Saved last =
+        new Checkpoints(path, 1, 1)
+            .latest()
+            .orElseThrow(() ->
+                new TrainingException(
+                    path + " has lost its last checkpoint; run the recipe into another folder"));
+    facts.put(CODEC, path.relativize(last.path().resolve(Checkpoints.MODEL)).toString());
+    return ended(book, record, RunStatus.FINISHED, facts);
   }
 
   /** Processes that go on from different checkpoints see different run folders. */
@@ -477,15 +507,18 @@ public final class Trainer {
     for (String name :
         List.of(
             CodecStage.NAME + "/" + CodecStage.MEL_DISTANCE,
+            CodecStage.NAME + "/" + CodecStage.STFT_DISTANCE,
+            CodecStage.NAME + "/" + CodecStage.SI_SDR,
             LmStage.NAME + "/" + LmStage.HELD_OUT_LOSS)) {
       Lab.Curve curve = curves.get(name);
       if (curve != null) {
         String metric = name.substring(name.indexOf('/') + 1);
         figures.put(metric + ".start", curve.values().getFirst());
         figures.put(metric + ".end", curve.values().getLast());
-        figures.put(
-            metric + ".best",
-            curve.values().stream().mapToDouble(Double::doubleValue).min().orElseThrow());
+        DoubleSummaryStatistics all =
+            curve.values().stream().mapToDouble(Double::doubleValue).summaryStatistics();
+        boolean more = metric.equals(CodecStage.SI_SDR); // is better
+        figures.put(metric + ".best", more ? all.getMax() : all.getMin());
       }
     }
     Double best = figures.get(LmStage.HELD_OUT_LOSS + ".best");
@@ -509,7 +542,11 @@ public final class Trainer {
     RunRecord ended = record.with(status, Instant.now(), step, facts);
     book.record.accept(ended);
     if (status == RunStatus.FINISHED) {
-      progress.note("%s: finished, the model is in %s".formatted(record.id(), modelFolder(path)));
+      progress.note(
+          hasModel(ended)
+              ? "%s: finished, the model is in %s".formatted(record.id(), modelFolder(path))
+              : "%s: finished, the codec is in %s"
+                  .formatted(record.id(), path.resolve(String.valueOf(facts.get(CODEC)))));
     } else {
       progress.note(
           "%s: stopped after step %d with everything safe; the same command goes on"

@@ -380,6 +380,42 @@ class DataParallelTest {
     assertSameBits(sharded, together, 12);
   }
 
+  @Test
+  @Tag("slow")
+  void aDiscriminatorLearnsFromAllWorkersRows() throws Exception {
+    String[] overrides = {
+      "steps=4",
+      "codec.share=1",
+      "codec.model.phases=NETWORK",
+      "codec.adversarial.weight=0.2",
+      "codec.adversarial.start=0",
+      "codec.adversarial.frames=8",
+      "codec.adversarial.periodChannels=1",
+      "codec.adversarial.bandChannels=2"
+    };
+    Path alone = home.resolve("alone");
+    Path together = home.resolve("together");
+    trained(1, alone, "", overrides);
+    trained(2, together, "", overrides);
+    for (MetricLine line : learned(alone)) {
+      if (!line.values().containsKey("loss")) {
+        continue;
+      }
+      MetricLine other =
+          learned(together).stream()
+              .filter(l -> l.step() == line.step() && l.values().containsKey("loss"))
+              .findFirst()
+              .orElseThrow();
+      for (String name : List.of("loss", "lossOfDiscriminator", "gradientNormOfDiscriminator")) {
+        double expected = line.values().get(name);
+        assertThat(expected).isPositive();
+        assertThat(other.values().get(name))
+            .as("%s of step %d", name, line.step())
+            .isCloseTo(expected, org.assertj.core.data.Offset.offset(5e-3 * expected));
+      }
+    }
+  }
+
   // ---------------------------------------------------------------- kills
 
   @Test

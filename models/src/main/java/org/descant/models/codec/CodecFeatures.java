@@ -1,6 +1,8 @@
 package org.descant.models.codec;
 
 import org.descant.models.phase.Stft;
+import org.descant.tensor.DType;
+import org.descant.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,20 +57,28 @@ final class CodecFeatures {
     return (samples + SAMPLES - 1) / SAMPLES;
   }
 
+  /** The mean of one or two channels. */
+  static float[] mid(float[][] channels) {
+    if (channels.length == 1) {
+      return channels[0];
+    }
+    float[] mid = new float[channels[0].length];
+    for (int i = 0; i < mid.length; i++) {
+      mid[i] = 0.5f * (channels[0][i] + channels[1][i]);
+    }
+    return mid;
+  }
+
   /** Rows of one or two channels: {@code frames(samples) * size} numbers. */
   float[] of(float[][] channels) {
     int samples = channels[0].length;
     int frames = frames(samples);
-    float[] mid = channels[0];
+    float[] mid = mid(channels);
     float[] side = null;
-    if (channels.length == 2) {
-      mid = new float[samples];
-      side = image == null ? null : new float[samples];
+    if (channels.length == 2 && image != null) {
+      side = new float[samples];
       for (int i = 0; i < samples; i++) {
-        mid[i] = 0.5f * (channels[0][i] + channels[1][i]);
-        if (side != null) {
-          side[i] = 0.5f * (channels[0][i] - channels[1][i]);
-        }
+        side[i] = 0.5f * (channels[0][i] - channels[1][i]);
       }
     }
     float[] rows = new float[frames * size];
@@ -115,13 +125,29 @@ final class CodecFeatures {
 
   private static final float FULL_SCALE_DB = (float) (20 * StrictMath.log10(FULL_SCALE));
 
+  private static final float LN_SCALE = (float) (SCALE_DB * LN_PER_DB);
+  private static final float LN_CENTRE =
+      (float) (CENTRE_DB * LN_PER_DB + StrictMath.log(FULL_SCALE));
+  private static final float LN_TOP = (float) (TOP_DB * LN_PER_DB + StrictMath.log(FULL_SCALE));
+
   /** Turns a network's numbers into natural log magnitudes, in place. */
   static void toLogMagnitudes(float[] scaled) {
-    float scale = (float) (SCALE_DB * LN_PER_DB);
-    float centre = (float) (CENTRE_DB * LN_PER_DB + StrictMath.log(FULL_SCALE));
-    float top = (float) (TOP_DB * LN_PER_DB + StrictMath.log(FULL_SCALE));
     for (int i = 0; i < scaled.length; i++) {
-      scaled[i] = Math.min(top, Math.max(LN_SILENCE, scaled[i] * scale + centre));
+      scaled[i] = Math.min(LN_TOP, Math.max(LN_SILENCE, scaled[i] * LN_SCALE + LN_CENTRE));
     }
+  }
+
+  /**
+   * The waveform that a decoder makes of magnitudes and phases, with gradients: [batch, frames ·
+   * HOP] samples of [batch, frames, BINS] numbers of the network's scale and angles in radians. The
+   * inverse STFT of {@link org.descant.models.phase.OverlapAdd}; silence is as silent.
+   */
+  static Tensor sound(Tensor scaledBTM, Tensor anglesBTM) {
+    Tensor ln = scaledBTM.mul(LN_SCALE).add(LN_CENTRE).clampMax(LN_TOP);
+    Tensor magnitudes = ln.exp().mul(ln.gt(LN_SILENCE).to(DType.F32));
+    return magnitudes
+        .polar(anglesBTM)
+        .transpose(1, 2)
+        .istft(Tensor.hannWindow(FFT), HOP, scaledBTM.size(1) * HOP);
   }
 }

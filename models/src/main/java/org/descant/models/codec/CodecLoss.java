@@ -28,6 +28,7 @@ public final class CodecLoss implements AutoCloseable {
   /** Triangles, half as wide again as the mel distance's, so that each holds a few bins. */
   private static final int BANDS = 96;
 
+  private static final double BAND_HZ_MIN = 32;
   private static final double BAND_WEIGHT = 2;
   private static final double BAND_POWER_MIN = 1e-9;
 
@@ -49,7 +50,9 @@ public final class CodecLoss implements AutoCloseable {
     }
     try (Scope scope = Scope.open()) {
       binWeight = Tensor.of(weight, bins).retain();
-      bandsMC = Tensor.of(bands(), CodecFeatures.BINS, BANDS).retain();
+      bandsMC =
+          Tensor.of(bands(CodecFeatures.FFT, BANDS, BAND_HZ_MIN), CodecFeatures.BINS, BANDS)
+              .retain();
     }
   }
 
@@ -62,22 +65,28 @@ public final class CodecLoss implements AutoCloseable {
     return Tensor.cat(List.of(binWeight, stereo), 0);
   }
 
-  /** Triangular bands, even on the mel scale 2595 log10(1 + f/700), each summing to 1. */
-  private static float[] bands() {
-    float[] matrix = new float[CodecFeatures.BINS * BANDS];
+  /**
+   * Triangular bands, even on the mel scale 2595 log10(1 + f/700), each summing to 1: [bins, bands]
+   * of a transform of {@code fft} samples.
+   *
+   * @param hzMin least half width of a band
+   */
+  static float[] bands(int fft, int bands, double hzMin) {
+    int bins = fft / 2 + 1;
+    float[] matrix = new float[bins * bands];
     double top = mel(CodecFeatures.SAMPLE_RATE / 2.0);
-    for (int band = 0; band < BANDS; band++) {
-      double centre = (band + 0.5) / BANDS * top;
+    for (int band = 0; band < bands; band++) {
+      double centre = (band + 0.5) / bands * top;
       double sum = 0;
       for (int pass = 0; pass < 2; pass++) {
-        for (int m = 0; m < CodecFeatures.BINS; m++) {
-          double hz = (double) m * CodecFeatures.SAMPLE_RATE / CodecFeatures.FFT;
-          double width = Math.max(top / BANDS, mel(hz + 32) - mel(hz));
+        for (int m = 0; m < bins; m++) {
+          double hz = (double) m * CodecFeatures.SAMPLE_RATE / fft;
+          double width = Math.max(top / bands, mel(hz + hzMin) - mel(hz));
           double height = Math.max(0, 1 - Math.abs(mel(hz) - centre) / width);
           if (pass == 0) {
             sum += height;
           } else {
-            matrix[m * BANDS + band] = (float) (height / Math.max(sum, 1e-9));
+            matrix[m * bands + band] = (float) (height / Math.max(sum, 1e-9));
           }
         }
       }

@@ -4,19 +4,22 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.descant.models.ModelException;
+import org.descant.models.phase.FrameSynthesis;
+import org.descant.models.phase.GivenPhases;
 import org.descant.models.phase.OverlapAdd;
 import org.descant.models.phase.PhaseRecovery;
 import org.descant.models.phase.RowFft;
 
 /**
- * Codes to sound, piece by piece: the network's decoder, {@link PhaseRecovery} for the mid, {@link
- * StereoImage} for the side.
+ * Codes to sound, piece by piece: the network's decoder, {@link PhaseRecovery} or the network's own
+ * phases for the mid, {@link StereoImage} for the side.
  *
  * <p>Works in units of frames that begin at fixed places, whatever was pushed: the first are short,
  * for an early first sound, the others long, for speed. A unit has the same shape each time, the
  * last is filled up, and what the convolutions reach back to is kept; so the samples are the same
  * bits however the codes were cut, and no frame is computed twice. Output lags by up to a unit, one
- * frame for each of the decoder's blocks, and {@link PhaseRecovery#LOOK_AHEAD} STFT frames.
+ * frame for each of the decoder's blocks, and {@link PhaseRecovery#LOOK_AHEAD} STFT frames where
+ * phases are recovered.
  */
 final class CodecStream implements Codec.StreamingDecoder {
   private static final int UNIT_MIN = 16;
@@ -25,7 +28,10 @@ final class CodecStream implements Codec.StreamingDecoder {
   /** STFT frames whose phases are found together: as many as the cache likes. */
   private static final int BLOCK = 64;
 
-  /** The network's side: rows of features for units of codes. */
+  /**
+   * The network's side: rows of features for units of codes, each followed by the phases of its
+   * STFT frames, in turns, where the network makes them.
+   */
   interface Renderer {
     /**
      * Takes {@code unit} frames of which the first {@code codes[0].length} are real and the others
@@ -37,7 +43,8 @@ final class CodecStream implements Codec.StreamingDecoder {
   private final CodecConfig config;
   private final Renderer renderer;
   private final int featureSize;
-  private final PhaseRecovery recovery;
+  private final int rowSize;
+  private final FrameSynthesis synthesis;
   private final OverlapAdd side;
   private final StereoImage image;
 
@@ -53,13 +60,30 @@ final class CodecStream implements Codec.StreamingDecoder {
     this.config = config;
     this.renderer = renderer;
     this.featureSize = CodecFeatures.size(config.stereoBands());
-    this.recovery =
-        new PhaseRecovery(
-            CodecFeatures.FFT, BLOCK, config.griffinLimRounds(), CodecFeatures.LN_SILENCE);
-    this.side = new OverlapAdd(recovery.fft(), CodecFeatures.HOP, BLOCK + PhaseRecovery.LOOK_AHEAD);
+    this.rowSize = rowSize(config);
+    this.synthesis =
+        switch (config.phases()) {
+          case RECOVERED ->
+              new PhaseRecovery(
+                  CodecFeatures.FFT, BLOCK, config.griffinLimRounds(), CodecFeatures.LN_SILENCE);
+          case NETWORK -> new GivenPhases(CodecFeatures.FFT, BLOCK, CodecFeatures.LN_SILENCE);
+        };
+    this.side =
+        new OverlapAdd(synthesis.fft(), CodecFeatures.HOP, BLOCK + PhaseRecovery.LOOK_AHEAD);
     this.image =
         new StereoImage(
             Math.max(1, config.stereoBands()), CodecFeatures.FFT, CodecFeatures.SAMPLE_RATE);
+  }
+
+  /**
+   * Numbers of a rendered latent frame: its features, and the network's phases if it makes them.
+   */
+  static int rowSize(CodecConfig config) {
+    int size = CodecFeatures.size(config.stereoBands());
+    return switch (config.phases()) {
+      case RECOVERED -> size;
+      case NETWORK -> size + CodecFeatures.STFT_FRAMES * CodecFeatures.BINS;
+    };
   }
 
   private int channels() {
@@ -150,7 +174,7 @@ final class CodecStream implements Codec.StreamingDecoder {
     int unit = unit();
     float[] rows = renderer.render(codes, unit);
     taken += unit;
-    int frames = (int) Math.min(rows.length / featureSize, total - rendered);
+    int frames = (int) Math.min(rows.length / rowSize, total - rendered);
     rendered += frames;
 
     int spectrum = CodecFeatures.STFT_FRAMES * CodecFeatures.BINS;
@@ -158,23 +182,32 @@ final class CodecStream implements Codec.StreamingDecoder {
     int at = images.length;
     images = Arrays.copyOf(images, at + frames * size);
     for (int l = 0; l < frames; l++) {
-      System.arraycopy(rows, l * featureSize + spectrum, images, at + l * size, size);
+      System.arraycopy(rows, l * rowSize + spectrum, images, at + l * size, size);
     }
     int block = BLOCK / CodecFeatures.STFT_FRAMES;
     for (int from = 0; from < frames; from += block) {
       int count = Math.min(block, frames - from);
       float[] ln = new float[count * spectrum];
+      float[] turns = new float[rowSize == featureSize ? 0 : ln.length];
       for (int l = 0; l < count; l++) {
-        System.arraycopy(rows, (from + l) * featureSize, ln, l * spectrum, spectrum);
+        int row = (from + l) * rowSize;
+        System.arraycopy(rows, row, ln, l * spectrum, spectrum);
+        if (turns.length > 0) {
+          System.arraycopy(rows, row + featureSize, turns, l * spectrum, spectrum);
+        }
       }
       CodecFeatures.toLogMagnitudes(ln);
       boolean last = rendered == total && from + count == frames;
-      samples.add(sound(ln, count * CodecFeatures.STFT_FRAMES, last));
+      samples.add(sound(ln, turns, count * CodecFeatures.STFT_FRAMES, last));
     }
   }
 
-  private float[][] sound(float[] ln, int frames, boolean last) {
-    PhaseRecovery.Finished mid = recovery.append(ln, frames, last);
+  private float[][] sound(float[] ln, float[] turns, int frames, boolean last) {
+    FrameSynthesis.Finished mid =
+        switch (synthesis) {
+          case PhaseRecovery recovery -> recovery.append(ln, frames, last);
+          case GivenPhases given -> given.append(ln, turns, frames, last);
+        };
     if (config.stereoBands() == 0) {
       return new float[][] {mid.samples()};
     }
@@ -190,10 +223,10 @@ final class CodecStream implements Codec.StreamingDecoder {
   }
 
   private float[] side(int frames, boolean last) {
-    RowFft fft = recovery.fft();
+    RowFft fft = synthesis.fft();
     image.rebuild(
-        recovery.re(),
-        recovery.im(),
+        synthesis.re(),
+        synthesis.im(),
         frames,
         images,
         stftFramesDone,

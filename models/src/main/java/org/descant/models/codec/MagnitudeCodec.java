@@ -17,7 +17,8 @@ import org.descant.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The house codec: log magnitudes to tokens and back, phases by signal processing.
+ * The house codec: log magnitudes to tokens and back, phases by signal processing or, where {@link
+ * CodecConfig#phases} says so, by the network.
  *
  * <pre>
  *   44.1 kHz -> STFT 2048/512 of the mid, dB -> 2 frames a latent frame (43.07 Hz) + stereo image
@@ -36,6 +37,9 @@ import org.jspecify.annotations.Nullable;
  * One thread at a time; {@link #close} frees the weights.
  */
 public final class MagnitudeCodec implements Codec, AutoCloseable {
+  /** Bins of an STFT frame. */
+  public static final int BINS = CodecFeatures.BINS;
+
   private static final int KERNEL = 7;
   private static final int DECODER_AHEAD = 1;
   private static final double EPSILON = 1e-6;
@@ -61,6 +65,7 @@ public final class MagnitudeCodec implements Codec, AutoCloseable {
   private final Norm outNorm;
   private final Linear out;
   private final Linear skipOut;
+  private final @Nullable PhaseHead phases;
 
   private MagnitudeCodec(CodecConfig config, long seed) {
     this.config = config;
@@ -80,6 +85,11 @@ public final class MagnitudeCodec implements Codec, AutoCloseable {
     this.outNorm = new Norm("out.norm");
     this.out = new Linear("out", width, featureSize, Initializer.zeros());
     this.skipOut = new Linear("skip.out", config.latent(), featureSize, fan(config.latent()));
+    this.phases =
+        switch (config.phases()) {
+          case RECOVERED -> null;
+          case NETWORK -> new PhaseHead();
+        };
   }
 
   /** A codec with fresh weights that can be trained. */
@@ -111,6 +121,9 @@ public final class MagnitudeCodec implements Codec, AutoCloseable {
       block.narrow.pack();
     }
     out.pack();
+    if (phases != null) {
+      phases.matrices().forEach(Linear::pack);
+    }
   }
 
   /** Weights and codebook state: all that a checkpoint must hold. */
@@ -214,6 +227,71 @@ public final class MagnitudeCodec implements Codec, AutoCloseable {
     }
   }
 
+  /**
+   * Phases from the decoder's last features and the magnitudes it made of them: an angle for each
+   * bin of each STFT frame, whose sine and cosine are the phase, as the head of Vocos has it
+   * (Siuzdak 2023). Ours are the ConvNeXt blocks at the STFT's rate before it, which hear the
+   * decoded magnitudes: the shape of a phase is in their slopes.
+   *
+   * <p>The blocks see back and not ahead, so a stream lags no more than magnitudes do.
+   */
+  private final class PhaseHead {
+    private static final int BLOCKS = 2;
+
+    private final Linear spread =
+        new Linear(
+            "phase.in",
+            config.width(),
+            CodecFeatures.STFT_FRAMES * config.width(),
+            fan(config.width()));
+    private final Linear hear =
+        new Linear("phase.magnitudes", CodecFeatures.BINS, config.width(), fan(CodecFeatures.BINS));
+    private final Block[] blocks = new Block[BLOCKS];
+    private final Norm norm;
+    private final Linear angles;
+
+    PhaseHead() {
+      Arrays.setAll(blocks, i -> new Block("phase." + i, BLOCKS, 0));
+      norm = new Norm("phase.norm");
+      angles = new Linear("phase.out", config.width(), CodecFeatures.BINS, fan(config.width()));
+    }
+
+    List<Linear> matrices() {
+      List<Linear> all = new ArrayList<>(List.of(spread, hear, angles));
+      for (Block block : blocks) {
+        all.add(block.widen);
+        all.add(block.narrow);
+      }
+      return all;
+    }
+
+    /** Inputs of the blocks, [batch, STFT frames, width]. */
+    Tensor enter(Tensor normedBLW, Tensor rowsBLF) {
+      Tensor spreadBTW = spread.apply(normedBLW).reshape(normedBLW.size(0), -1, config.width());
+      return spreadBTW.add(hear.apply(magnitudes(rowsBLF)));
+    }
+
+    /** Angles in radians, [batch, STFT frames, bins]. */
+    Tensor leave(Tensor xBTW) {
+      return angles.apply(norm.apply(xBTW)).to(DType.F32);
+    }
+
+    Tensor apply(Tensor normedBLW, Tensor rowsBLF) {
+      Tensor x = enter(normedBLW, rowsBLF);
+      for (Block block : blocks) {
+        x = block.apply(x);
+      }
+      return leave(x);
+    }
+  }
+
+  /** The magnitudes of rows, STFT frame by STFT frame: [batch, STFT frames, bins]. */
+  private static Tensor magnitudes(Tensor rowsBLF) {
+    return rowsBLF
+        .narrow(2, 0, CodecFeatures.STFT_FRAMES * CodecFeatures.BINS)
+        .reshape(rowsBLF.size(0), -1, CodecFeatures.BINS);
+  }
+
   private Tensor latents(Tensor featuresBLF) {
     Tensor x = in.apply(featuresBLF);
     for (Block block : encoder) {
@@ -227,12 +305,29 @@ public final class MagnitudeCodec implements Codec, AutoCloseable {
         .to(DType.F32);
   }
 
-  private Tensor render(Tensor zBLD) {
+  /** What the decoder makes of latents; angles in radians, where the network makes them. */
+  private record Rendered(Tensor rowsBLF, @Nullable Tensor anglesBTM) {
+    /** Rows as {@link CodecStream.Renderer} gives them. */
+    Tensor joined() {
+      if (anglesBTM == null) {
+        return rowsBLF;
+      }
+      Tensor turns =
+          anglesBTM
+              .mul(1 / (2 * Math.PI))
+              .reshape(rowsBLF.size(0), -1, CodecFeatures.STFT_FRAMES * CodecFeatures.BINS);
+      return Tensor.cat(List.of(rowsBLF, turns), 2);
+    }
+  }
+
+  private Rendered render(Tensor zBLD) {
     Tensor x = fromLatent.apply(zBLD);
     for (Block block : decoder) {
       x = block.apply(x);
     }
-    return out.apply(outNorm.apply(x)).add(skipOut.apply(zBLD)).to(DType.F32);
+    Tensor normed = outNorm.apply(x);
+    Tensor rows = out.apply(normed).add(skipOut.apply(zBLD)).to(DType.F32);
+    return new Rendered(rows, phases == null ? null : phases.apply(normed, rows));
   }
 
   // ---------------------------------------------------------------- training
@@ -305,6 +400,52 @@ public final class MagnitudeCodec implements Codec, AutoCloseable {
     return new Step(quantiser.new Training(share, parts, seed));
   }
 
+  /**
+   * What a training step decoded, with gradients.
+   *
+   * @param terms of the loss on magnitudes, stereo and codes
+   * @param rowsBLF decoded features
+   * @param anglesBTM phases in radians, [batch, STFT frames, bins]; null where they are recovered
+   */
+  public record Made(CodecLoss.Terms terms, Tensor rowsBLF, @Nullable Tensor anglesBTM) {
+    /**
+     * The mid signal that decoding gives, [batch, samples]; of a codec that recovers phases there
+     * is none in training.
+     */
+    public Tensor soundBN() {
+      if (anglesBTM == null) {
+        throw new ModelException("A codec that recovers its phases makes no sound in training");
+      }
+      return CodecFeatures.sound(magnitudes(rowsBLF), anglesBTM);
+    }
+  }
+
+  /** Scaled decibels of features, STFT frame by STFT frame: [batch, STFT frames, BINS]. */
+  public static Tensor spectrum(Tensor featuresBLF) {
+    return magnitudes(featuresBLF);
+  }
+
+  /** The mid of one or two channels: what a network with phases makes and is compared with. */
+  public static float[] mid(float[][] channels) {
+    return CodecFeatures.mid(channels);
+  }
+
+  /**
+   * Multiplications that a latent frame takes in the network's matrices, one way through; those of
+   * the phase head count for each STFT frame.
+   */
+  public double productsPerFrame() {
+    double again = 0;
+    for (Parameter parameter : store.parameters()) {
+      String name = parameter.name();
+      boolean perStftFrame = name.startsWith("phase.") && !name.startsWith("phase.in.");
+      if (perStftFrame && parameter.isMatrix()) {
+        again += (CodecFeatures.STFT_FRAMES - 1) * parameter.tensor().count();
+      }
+    }
+    return store.matrixCount() + again;
+  }
+
   /** A training step in parts; close it after the last one. */
   public final class Step implements AutoCloseable {
     private final ResidualVq.Training training;
@@ -315,8 +456,15 @@ public final class MagnitudeCodec implements Codec, AutoCloseable {
 
     /** Forward pass of the next part; the last one moves the codebooks. */
     public CodecLoss.Terms part(Tensor featuresBLF, CodecLoss loss) {
+      return made(featuresBLF, loss).terms();
+    }
+
+    /** The same, with what was decoded, for losses on it. */
+    public Made made(Tensor featuresBLF, CodecLoss loss) {
       ResidualVq.Quantised quantised = training.part(latents(featuresBLF));
-      return loss.of(render(quantised.quantisedBLD()), featuresBLF, quantised.commitment());
+      Rendered rendered = render(quantised.quantisedBLD());
+      CodecLoss.Terms terms = loss.of(rendered.rowsBLF, featuresBLF, quantised.commitment());
+      return new Made(terms, rendered.rowsBLF, rendered.anglesBTM);
     }
 
     @Override
@@ -329,7 +477,7 @@ public final class MagnitudeCodec implements Codec, AutoCloseable {
   public CodecLoss.Terms evaluate(Tensor featuresBLF, CodecLoss loss, int codebooks) {
     Tensor zBLD = latents(featuresBLF);
     Tensor quantised = quantiser.decode(quantiser.encode(zBLD, codebooks)).view(zBLD.shape());
-    return loss.of(render(quantised), featuresBLF, zBLD.mseLoss(quantised));
+    return loss.of(render(quantised).rowsBLF, featuresBLF, zBLD.mseLoss(quantised));
   }
 
   // ---------------------------------------------------------------- Codec
@@ -510,7 +658,7 @@ public final class MagnitudeCodec implements Codec, AutoCloseable {
   float[] rows(int[][] codes) {
     try (NoGrad noGrad = NoGrad.open();
         Scope scope = Scope.open()) {
-      return render(latents(codes)).contiguous().toFloats();
+      return render(latents(codes)).joined().contiguous().toFloats();
     }
   }
 
@@ -533,6 +681,8 @@ public final class MagnitudeCodec implements Codec, AutoCloseable {
     private final float[][] reached = // of each block
         new float[config.decoderBlocks()][(KERNEL - 1) * config.width()];
     private final float[] latents = new float[lag * config.latent()]; // not yet rendered
+    private final float[][] reachedByPhases = // of each block
+        new float[PhaseHead.BLOCKS][(KERNEL - 1) * config.width()];
     private long start; // frame
     private long end = Long.MAX_VALUE; // frame, once it is known
 
@@ -547,13 +697,14 @@ public final class MagnitudeCodec implements Codec, AutoCloseable {
         Tensor x = fromLatent.apply(zBLD);
         long from = start;
         for (int i = 0; i < decoder.length; i++) {
-          x = within(x, from);
+          x = within(x, from, end);
           x = decoder[i].advance(x, reached[i]);
           from -= DECODER_AHEAD;
         }
         Tensor seen = joined(latents, zBLD);
-        Tensor rows =
-            out.apply(outNorm.apply(x)).add(skipOut.apply(seen.narrow(1, 0, unit))).squeeze(0);
+        Tensor normed = outNorm.apply(x);
+        Tensor rows = out.apply(normed).add(skipOut.apply(seen.narrow(1, 0, unit)));
+        rows = new Rendered(rows, angles(normed, rows, from)).joined().squeeze(0);
         seen.narrow(1, unit, lag).contiguous().copyTo(latents);
         start += unit;
         int early = (int) Math.min(unit, Math.max(0, -from));
@@ -570,8 +721,21 @@ public final class MagnitudeCodec implements Codec, AutoCloseable {
       return real == unit ? latents(codes) : Tensor.cat(List.of(latents(codes), beyond), 1);
     }
 
-    /** Rows of frames {@code from ..}, with zeros before the first frame and after the last. */
-    private Tensor within(Tensor xBLW, long from) {
+    private @Nullable Tensor angles(Tensor normedBLW, Tensor rowsBLF, long from) {
+      if (phases == null) {
+        return null;
+      }
+      long each = CodecFeatures.STFT_FRAMES;
+      long last = end == Long.MAX_VALUE ? end : each * end;
+      Tensor x = phases.enter(normedBLW, rowsBLF);
+      for (int i = 0; i < PhaseHead.BLOCKS; i++) {
+        x = phases.blocks[i].advance(within(x, each * from, last), reachedByPhases[i]);
+      }
+      return phases.leave(x);
+    }
+
+    /** Rows {@code from ..}, with zeros before the first and from {@code end} on. */
+    private Tensor within(Tensor xBLW, long from, long end) {
       long length = xBLW.size(1);
       long before = Math.clamp(-from, 0, length);
       long after = Math.clamp(from + length - end, 0, length - before);
@@ -599,6 +763,9 @@ public final class MagnitudeCodec implements Codec, AutoCloseable {
       block.narrow.unpack();
     }
     out.unpack();
+    if (phases != null) {
+      phases.matrices().forEach(Linear::unpack);
+    }
     store.close();
   }
 }

@@ -13,7 +13,7 @@ package org.descant.models.phase;
  * <p>Cost of a frame of 2,048 samples: 5 µs for the phases' start and 6 µs a round. The same bits
  * on every machine. Not thread-safe.
  */
-public final class PhaseRecovery {
+public final class PhaseRecovery implements FrameSynthesis {
   /** Frames that stay open: as many as share samples with a finished one, and one for its slope. */
   public static final int LOOK_AHEAD = OverlapAdd.OVERLAP;
 
@@ -73,29 +73,20 @@ public final class PhaseRecovery {
     this.jIm = new float[columns];
   }
 
-  /** Transforms of the frames; free between calls, for signals that share these frames' phases. */
+  @Override
   public RowFft fft() {
     return fft;
   }
 
-  /** Real parts of the frames that the last call finished: bin by bin, a column for each. */
+  @Override
   public float[][] re() {
     return beforeRe;
   }
 
-  /** Imaginary parts of those frames. */
+  @Override
   public float[][] im() {
     return beforeIm;
   }
-
-  /**
-   * What a call finished.
-   *
-   * @param count frames, whose bins are in {@link #re} and {@link #im} until the next call
-   * @param samples those that became final
-   */
-  @SuppressWarnings("ArrayRecordComponent") // Handed over once, never compared.
-  public record Finished(int count, float[] samples) {}
 
   /**
    * Adds {@code frames} rows of natural log magnitudes and gives out what became final.
@@ -177,7 +168,7 @@ public final class PhaseRecovery {
    * e^x by Taylor's series of x/64 and six squarings, 0 at and below silence: 3e-5 of relative
    * error between ±20, the same on every machine.
    */
-  private static void exponential(float[] x, float silence, int frames) {
+  static void exponential(float[] x, float silence, int frames) {
     for (int t = 0; t < frames; t++) {
       float heard = Math.min(1f, Math.max(0f, (x[t] - silence) * 1e30f));
       float u = x[t] * (1f / 64);
@@ -196,7 +187,7 @@ public final class PhaseRecovery {
    * Polar to Cartesian: sine and cosine of half the angle by Taylor's series, then doubled; 4e-6 of
    * error for phases within ±half a turn.
    */
-  private static void rotate(float[] magnitude, float[] turns, float[] re, float[] im, int frames) {
+  static void rotate(float[] magnitude, float[] turns, float[] re, float[] im, int frames) {
     for (int t = 0; t < frames; t++) {
       float x = turns[t] * (float) Math.PI;
       float y = x * x;

@@ -48,9 +48,15 @@ public interface Learner<B> {
   /**
    * Forward and backward pass of a part, or of this process's rows of it: adds its share of the
    * gradient, and returns scalars without gradients, means over the rows, {@link Optimisation#LOSS}
-   * among them. A scope is open.
+   * among them. A step with a scalar that is not finite is refused. A scope is open.
    */
   Map<String, Tensor> learn(B batch, long step, int part);
+
+  /**
+   * Called after a step whose losses were accepted and that has moved {@link #parameters}: whatever
+   * else the stage trains, moves now. Not called for a refused step.
+   */
+  default void learned(long step) {}
 
   /** What a step gets through. */
   Work work();

@@ -214,7 +214,12 @@ public final class Loop<B> {
   }
 
   private Optimisation.Outcome learn(B batch, long step, Optimisation optimisation) {
-    return optimisation.step(step, learner.parts(), part -> learner.learn(batch, step, part));
+    Optimisation.Outcome outcome =
+        optimisation.step(step, learner.parts(), part -> learner.learn(batch, step, part));
+    if (outcome.refusal() == null) {
+      learner.learned(step);
+    }
+    return outcome;
   }
 
   private void measured(

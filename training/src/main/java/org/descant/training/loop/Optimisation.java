@@ -195,7 +195,12 @@ public final class Optimisation implements AutoCloseable {
     replicas.average(store);
     Map<String, Double> values = new LinkedHashMap<>();
     double norm = read(names, scalars, parts, values);
-    String refusal = guard.judge(values.getOrDefault(LOSS, Double.NaN), norm);
+    double loss =
+        values.values().stream()
+            .filter(value -> !Double.isFinite(value))
+            .findFirst()
+            .orElse(values.getOrDefault(LOSS, Double.NaN));
+    String refusal = guard.judge(loss, norm);
     if (refusal == null) {
       store.clipGradients(norm, rules.clip);
       optimizer.step(rules.schedule.at(step));

@@ -97,7 +97,8 @@ public record Recipe(
   /**
    * The codec's stage: short excerpts at random gain.
    *
-   * @param share of all steps that belong to this stage, more than 0 and less than 1
+   * @param share of all steps that belong to this stage, more than 0; with 1 the run ends with its
+   *     codec
    * @param batch excerpts in a step
    * @param accumulate parts that such a batch goes through the model in
    * @param frames latent frames of an excerpt
@@ -109,6 +110,7 @@ public record Recipe(
    * @param schedule how the learning rate goes on after warm-up
    * @param optimiser which one, and its constants
    * @param model shape of the codec
+   * @param adversarial the discriminator that it learns against, if any
    */
   public record Codec(
       double share,
@@ -122,14 +124,105 @@ public record Recipe(
       double gainDb,
       Schedule.Options schedule,
       Optimisation.Options optimiser,
-      CodecConfig model) {
+      CodecConfig model,
+      Adversarial adversarial) {
+    /** Without a discriminator. */
+    public Codec(
+        double share,
+        int batch,
+        int accumulate,
+        int frames,
+        double learningRate,
+        int warmup,
+        double weightDecay,
+        double clip,
+        double gainDb,
+        Schedule.Options schedule,
+        Optimisation.Options optimiser,
+        CodecConfig model) {
+      this(
+          share,
+          batch,
+          accumulate,
+          frames,
+          learningRate,
+          warmup,
+          weightDecay,
+          clip,
+          gainDb,
+          schedule,
+          optimiser,
+          model,
+          Adversarial.OFF);
+    }
+
     public Codec {
-      require(share > 0 && share < 1, "codec.share", share, "more than 0 and less than 1");
+      require(share > 0 && share <= 1, "codec.share", share, "more than 0, up to 1");
       require(batch >= 1 && batch <= BATCH_MAX, "codec.batch", batch, "1 to " + BATCH_MAX);
       requireDivides("codec.", accumulate, batch);
       require(frames >= 16 && frames <= 1024, "codec.frames", frames, "16 to 1024");
       requireLearnable("codec", learningRate, warmup, weightDecay, clip);
       require(gainDb >= 0 && gainDb <= 40, "codec.gainDb", gainDb, "0 to 40");
+      require(
+          !adversarial.takesPart() || adversarial.frames <= frames,
+          "codec.adversarial.frames",
+          adversarial.frames,
+          "at most codec.frames, " + frames);
+    }
+  }
+
+  /**
+   * The codec's discriminator: on waveforms where the network makes phases, on decibels where they
+   * are recovered.
+   *
+   * @param weight of the adversarial loss in the codec's; 0 trains without a discriminator
+   * @param featureWeight of feature matching in the codec's loss
+   * @param start share of the codec's steps before the discriminator begins
+   * @param frames latent frames of each excerpt that are judged
+   * @param periodChannels of the multi-period networks' first layer; on waveforms only
+   * @param bandChannels of the multi-band networks
+   */
+  public record Adversarial(
+      double weight,
+      double featureWeight,
+      double start,
+      int frames,
+      int periodChannels,
+      int bandChannels) {
+    /** No discriminator; the other numbers are where one may begin. */
+    public static final Adversarial OFF = new Adversarial(0, 0.5, 0.25, 32, 4, 8);
+
+    private static final int CHANNELS_MAX = 256;
+
+    public Adversarial {
+      require(weight >= 0 && weight <= 1000, "codec.adversarial.weight", weight, "0 to 1000");
+      require(
+          featureWeight >= 0 && featureWeight <= 1000,
+          "codec.adversarial.featureWeight",
+          featureWeight,
+          "0 to 1000");
+      require(start >= 0 && start < 1, "codec.adversarial.start", start, "0 to less than 1");
+      require(frames >= 4 && frames <= 1024, "codec.adversarial.frames", frames, "4 to 1024");
+      require(
+          periodChannels >= 1 && periodChannels <= CHANNELS_MAX,
+          "codec.adversarial.periodChannels",
+          periodChannels,
+          "1 to " + CHANNELS_MAX);
+      require(
+          bandChannels >= 1 && bandChannels <= CHANNELS_MAX,
+          "codec.adversarial.bandChannels",
+          bandChannels,
+          "1 to " + CHANNELS_MAX);
+    }
+
+    /** Whether there is a discriminator at all. */
+    public boolean takesPart() {
+      return weight > 0;
+    }
+
+    /** The same with another weight. */
+    Adversarial weighing(double other) {
+      return new Adversarial(other, featureWeight, start, frames, periodChannels, bandChannels);
     }
   }
 
@@ -227,12 +320,14 @@ public record Recipe(
     }
   }
 
-  /** Steps of the codec's stage: its share, at least one, and at least one is left. */
+  /**
+   * Steps of the codec's stage: its share, at least one, and at least one is left if it is not all.
+   */
   public long codecSteps() {
-    return Math.clamp(Math.round(steps * codec.share()), 1, steps - 1);
+    return codec.share() == 1 ? steps : Math.clamp(Math.round(steps * codec.share()), 1, steps - 1);
   }
 
-  /** Steps of the language model's stage. */
+  /** Steps of the language model's stage; none in a run that ends with its codec. */
   public long lmSteps() {
     return steps - codecSteps();
   }

@@ -7,17 +7,21 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.descant.models.codec.CodecConfig;
 import org.descant.training.TrainingException;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.exc.InvalidFormatException;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
@@ -36,6 +40,19 @@ public final class RecipeText {
 
   /** A configuration larger than this is some other file. */
   private static final long YAML_BYTES_MAX = 1 << 20;
+
+  /**
+   * Keys that recipes have not always had, with what they meant before: records of runs may lack
+   * them, and canonical texts name them only where they say something else.
+   */
+  private static final Map<String, JsonNode> LATER =
+      Map.of(
+          "codec.adversarial", JSON.valueToTree(Recipe.Adversarial.OFF),
+          "codec.model.phases", JSON.valueToTree(CodecConfig.Phases.RECOVERED),
+          "lm.keepMelody", JSON.valueToTree(0.5),
+          "lm.spans", JSON.valueToTree(0.0),
+          "lm.model.spans", JSON.valueToTree(false),
+          "lm.model.melody", JSON.valueToTree(false));
 
   private RecipeText() {}
 
@@ -92,7 +109,13 @@ public final class RecipeText {
 
   /** Reads another kind of recipe back from {@link #toMap}. */
   public static <R extends Record> R fromMap(Map<String, Object> map, Class<R> type) {
-    return toRecipe(JSON.valueToTree(map), type);
+    JsonNode tree = JSON.valueToTree(map);
+    LATER.forEach((key, before) -> {
+      if (parent(tree, key) instanceof ObjectNode group && !group.has(leaf(key))) {
+        group.set(leaf(key), before.deepCopy());
+      }
+    });
+    return toRecipe(tree, type);
   }
 
   /** The recipe as nested maps and plain values. */
@@ -113,7 +136,13 @@ public final class RecipeText {
    * Double.toString} and {@code Long.toString} write them.
    */
   public static String canonical(Record recipe) {
-    return JSON.writeValueAsString(sorted(JSON.valueToTree(recipe)));
+    ObjectNode tree = JSON.valueToTree(recipe);
+    LATER.forEach((key, before) -> {
+      if (parent(tree, key) instanceof ObjectNode group && before.equals(group.get(leaf(key)))) {
+        group.remove(leaf(key));
+      }
+    });
+    return JSON.writeValueAsString(sorted(tree));
   }
 
   /** Lower-case hex SHA-256 of {@link #canonical}. */
@@ -155,6 +184,16 @@ public final class RecipeText {
       if (cause instanceof TrainingException problem) {
         throw problem;
       }
+      if (e instanceof InvalidFormatException wrong && wrong.getTargetType().isEnum()) {
+        throw wrongType(
+            wrong.getPath().stream()
+                .map(JacksonException.Reference::getPropertyName)
+                .collect(Collectors.joining(".")),
+            Arrays.stream(wrong.getTargetType().getEnumConstants())
+                .map(String::valueOf)
+                .collect(Collectors.joining(" or ")),
+            String.valueOf(wrong.getValue()));
+      }
       Throwable root = e;
       while (root.getCause() != null) {
         root = root.getCause();
@@ -168,15 +207,8 @@ public final class RecipeText {
   }
 
   private static void set(ObjectNode tree, String key, String value) {
-    int dot = key.lastIndexOf('.');
-    JsonNode parent = tree;
-    if (dot > 0) {
-      for (String part : key.substring(0, dot).split("\\.")) {
-        parent = parent.path(part);
-      }
-    }
-    String leaf = key.substring(dot + 1);
-    if (!(parent instanceof ObjectNode object) || !object.has(leaf)) {
+    String leaf = leaf(key);
+    if (!(parent(tree, key) instanceof ObjectNode object) || !object.has(leaf)) {
       throw new TrainingException(
           "there is no key '%s' in the recipe; did you mean '%s'?"
               .formatted(key, nearest(key, new ArrayList<>(leaves("", tree).keySet()))));
@@ -188,6 +220,22 @@ public final class RecipeText {
               .formatted(key, String.join(", ", leaves(key, old).keySet())));
     }
     object.set(leaf, typed(key, old, value));
+  }
+
+  /** The group that a dotted key lies in, if there is one. */
+  private static JsonNode parent(JsonNode tree, String key) {
+    int dot = key.lastIndexOf('.');
+    JsonNode parent = tree;
+    if (dot > 0) {
+      for (String part : key.substring(0, dot).split("\\.")) {
+        parent = parent.path(part);
+      }
+    }
+    return parent;
+  }
+
+  private static String leaf(String key) {
+    return key.substring(key.lastIndexOf('.') + 1);
   }
 
   private static JsonNode typed(String key, JsonNode old, String value) {

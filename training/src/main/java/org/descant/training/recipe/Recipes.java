@@ -14,6 +14,9 @@ import org.descant.training.loop.Schedule;
 
 /** The recipes that ship, each a function that returns a complete {@link Recipe}. Stateless. */
 public final class Recipes {
+  /** Weight of the adversarial loss in the ablations that have one. */
+  private static final double CODEC_ADVERSARIAL = 0.1;
+
   private static final Map<String, Supplier<Recipe>> BY_NAME =
       new TreeMap<>(
           Map.of(
@@ -22,7 +25,15 @@ public final class Recipes {
               "house-spans-tiny",
               Recipes::houseSpansTiny,
               "house-demo",
-              Recipes::houseDemo));
+              Recipes::houseDemo,
+              "codec-pghi",
+              () -> codec("codec-pghi", CodecConfig.Phases.RECOVERED, 0),
+              "codec-pghi-gan",
+              () -> codec("codec-pghi-gan", CodecConfig.Phases.RECOVERED, CODEC_ADVERSARIAL),
+              "codec-phases",
+              () -> codec("codec-phases", CodecConfig.Phases.NETWORK, 0),
+              "codec-phases-gan",
+              () -> codec("codec-phases-gan", CodecConfig.Phases.NETWORK, CODEC_ADVERSARIAL)));
 
   private Recipes() {}
 
@@ -165,6 +176,44 @@ public final class Recipes {
             Schedule.Options.DEFAULT,
             Optimisation.Options.adamW(/* beta2= */ 0.95),
             lookingBack(TokenLmConfig.DEMO, 320)));
+  }
+
+  /**
+   * One of four runs that are compared: phases recovered or from the network, without and with a
+   * discriminator. All else is the demo's codec, alike in all of them: data, batches, steps, width.
+   * They end with the codec; the language model's part of the recipe is not used.
+   */
+  private static Recipe codec(String name, CodecConfig.Phases phases, double adversarial) {
+    Recipe demo = houseDemo();
+    Recipe.Codec codec = demo.codec();
+    return new Recipe(
+        name,
+        /* steps= */ 2_000,
+        demo.seed(),
+        demo.batch(),
+        demo.accumulate(),
+        demo.precision(),
+        demo.threads(),
+        demo.heldOut(),
+        demo.logEvery(),
+        demo.checkpoint(),
+        demo.guard(),
+        new Recipe.Codec(
+            /* share= */ 1,
+            codec.batch(),
+            codec.accumulate(),
+            codec.frames(),
+            codec.learningRate(),
+            codec.warmup(),
+            codec.weightDecay(),
+            codec.clip(),
+            codec.gainDb(),
+            codec.schedule(),
+            codec.optimiser(),
+            codec.model().with(phases),
+            Recipe.Adversarial.OFF.weighing(adversarial)),
+        demo.augment(),
+        demo.lm());
   }
 
   /**

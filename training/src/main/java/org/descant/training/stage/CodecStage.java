@@ -8,10 +8,14 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import org.descant.audio.Pcm;
 import org.descant.audio.analysis.MelDistance;
+import org.descant.audio.analysis.SiSdr;
+import org.descant.audio.analysis.StftDistance;
 import org.descant.lab.MetricLine;
 import org.descant.models.BatchShare;
+import org.descant.models.codec.CodecConfig;
 import org.descant.models.codec.CodecLoss;
 import org.descant.models.codec.MagnitudeCodec;
+import org.descant.models.codec.SoundLoss;
 import org.descant.tensor.Autocast;
 import org.descant.tensor.ParameterStore;
 import org.descant.tensor.Safetensors;
@@ -29,7 +33,9 @@ import org.descant.training.recipe.Recipe;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Stage one: the codec learns from excerpts of a few seconds at random gain.
+ * Stage one: the codec learns from excerpts of a few seconds at random gain; where its network
+ * makes phases, also by what it sounds like; where the recipe says so, against an {@link
+ * Adversary}.
  *
  * <p>Cost: a step is two network passes over {@code batch × frames} rows of about 2,000 numbers.
  * The rows are made ahead on another thread.
@@ -37,6 +43,8 @@ import org.jspecify.annotations.Nullable;
 public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseable {
   public static final String NAME = "codec";
   public static final String MEL_DISTANCE = "heldOutMelDistance";
+  public static final String STFT_DISTANCE = "heldOutStftDistance";
+  public static final String SI_SDR = "heldOutSiSdr";
   private static final String WEIGHTS = "codec.";
 
   /** Batches from which the codec's linear start is computed: some thousand frames. */
@@ -49,10 +57,13 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
   private final Recipe.Codec recipe;
   private final MagnitudeCodec codec;
   private final CodecLoss loss = new CodecLoss();
+  private final @Nullable SoundLoss soundLoss;
+  private final @Nullable Adversary adversary;
   private final Order order;
   private final Windows windows;
   private final Replicas replicas;
   private MagnitudeCodec.@Nullable Step inParts;
+  private boolean judges; // whether the discriminator has begun
 
   public CodecStage(Setting setting) {
     this.setting = setting;
@@ -61,6 +72,9 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
     this.codec =
         MagnitudeCodec.create(
             recipe.model(), Draws.key(setting.recipe().seed(), "codec weights", 0));
+    boolean makesSound = recipe.model().phases() == CodecConfig.Phases.NETWORK;
+    this.soundLoss = makesSound ? new SoundLoss() : null;
+    this.adversary = recipe.adversarial().takesPart() ? new Adversary(setting.recipe()) : null;
     this.order =
         new Order(
             NAME,
@@ -144,11 +158,14 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
 
   @Override
   public void start() {
+    if (adversary != null) {
+      adversary.start();
+    }
     try (Scope scope = Scope.open()) {
       var first = new ArrayList<Tensor>();
       for (long step = 1; step <= START_BATCHES; step++) {
-        float[] whole = rows(step, BatchShare.whole(recipe.batch()), 1);
-        first.add(features(whole, recipe.batch()));
+        Excerpts whole = excerpts(step, BatchShare.whole(recipe.batch()), 1);
+        first.add(features(whole.rows, recipe.batch()));
       }
       codec.startAt(Tensor.cat(first, 0));
     }
@@ -162,6 +179,18 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
   @Override
   public void restore(Checkpoints.Saved saved) {
     restoreWeights(saved);
+    if (adversary != null) {
+      try (Safetensors state = Safetensors.open(saved.path().resolve(Checkpoints.STATE))) {
+        adversary.restoreFrom(state);
+      }
+    }
+  }
+
+  @Override
+  public void learned(long step) {
+    if (adversary != null && adversary.playsIn(step)) {
+      adversary.step(setting.codecRules().schedule().at(step));
+    }
   }
 
   @Override
@@ -185,32 +214,45 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
   }
 
   /**
-   * Excerpts as network rows, and where they come from.
+   * Excerpts of a batch.
    *
-   * @param rows of this process's excerpts, part after part
+   * @param rows of the network, excerpt after excerpt
+   * @param mids waveforms of their mid, for a codec that makes sound in training; otherwise empty
+   */
+  record Excerpts(float[] rows, float[] mids) {}
+
+  /**
+   * Excerpts, and where they come from.
+   *
+   * @param excerpts of this process, part after part
    * @param recordings of the whole batch
    * @param order of the whole batch
    */
-  record Batch(float[] rows, List<Integer> recordings, long order) {}
+  record Batch(Excerpts excerpts, List<Integer> recordings, long order) {}
 
   @Override
   public Batch batch(long step) {
-    List<Windows.Window> excerpts = Order.excerpts(windows, order, step);
+    List<Windows.Window> windowsSeen = Order.excerpts(windows, order, step);
     return new Batch(
-        rows(step, share(), parts()),
-        excerpts.stream().map(excerpt -> setting.trained().get(excerpt.source())).toList(),
-        Order.hash(excerpts));
+        excerpts(step, share(), parts()),
+        windowsSeen.stream().map(excerpt -> setting.trained().get(excerpt.source())).toList(),
+        Order.hash(windowsSeen));
   }
 
   private BatchShare share() {
     return replicas.share(recipe.batch(), parts());
   }
 
-  /** The network rows of a share of each part of a step's batch. */
-  private float[] rows(long step, BatchShare share, int parts) {
-    int length = recipe.frames() * codec.samplesPerFrame();
+  private int samples() {
+    return recipe.frames() * codec.samplesPerFrame();
+  }
+
+  /** A share of each part of a step's batch. */
+  private Excerpts excerpts(long step, BatchShare share, int parts) {
+    int length = samples();
     int own = share.rows();
     float[] rows = new float[parts * own * recipe.frames() * codec.featureSize()];
+    float[] mids = new float[soundLoss == null ? 0 : parts * own * length];
     for (int i = 0; i < parts * own; i++) {
       int excerpt = i / own * share.of() + share.from() + i % own;
       long position = order.position(step, excerpt);
@@ -226,8 +268,11 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
       }
       float[] part = codec.features(channels);
       System.arraycopy(part, 0, rows, i * part.length, part.length);
+      if (soundLoss != null) {
+        System.arraycopy(MagnitudeCodec.mid(channels), 0, mids, i * length, length);
+      }
     }
-    return rows;
+    return new Excerpts(rows, mids);
   }
 
   @Override
@@ -261,24 +306,49 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
   @Override
   public Map<String, Tensor> learn(Batch batch, long step, int part) {
     int parts = recipe.accumulate();
-    int excerpts = share().rows();
-    int size = batch.rows().length / parts;
-    float[] rows = Arrays.copyOfRange(batch.rows(), part * size, (part + 1) * size);
-    CodecLoss.Terms terms;
+    BatchShare share = share();
+    Tensor features = features(part(batch.excerpts.rows, part), share.rows());
+    MagnitudeCodec.Made made;
     try (Autocast autocast = Autocast.open(setting.precision())) {
-      terms = step(step, part).part(features(rows, excerpts), loss);
+      made = step(step, part).made(features, loss);
     }
-    (parts == 1 ? terms.total() : terms.total().mul(1.0 / parts)).backward();
-    if (part == parts - 1) {
-      closeStep();
-    }
+    CodecLoss.Terms terms = made.terms();
     var values = new LinkedHashMap<String, Tensor>();
     values.put(Optimisation.LOSS, terms.total().detach());
     values.put("decibels", terms.decibels().detach());
     values.put("loud", terms.loud().detach());
     values.put("stereo", terms.stereo().detach());
     values.put("commitment", terms.commitment().detach());
+    Tensor total = terms.total();
+    Tensor decoded = MagnitudeCodec.spectrum(made.rowsBLF());
+    Tensor truth = MagnitudeCodec.spectrum(features);
+    if (soundLoss != null) {
+      decoded = made.soundBN();
+      truth = Tensor.of(part(batch.excerpts.mids, part), share.rows(), samples());
+      SoundLoss.Terms sound = soundLoss.of(decoded, truth);
+      total = total.add(sound.total());
+      values.put("soundMel", sound.mel().detach());
+      values.put("soundLevel", sound.level().detach());
+      values.put("soundConvergence", sound.convergence().detach());
+    }
+    if (adversary != null) {
+      judges = adversary.playsIn(step);
+      Adversary.Judged judged =
+          judges ? adversary.judge(decoded, truth, step, part, share) : Adversary.Judged.nothing();
+      total = judges ? total.add(judged.total()) : total;
+      judged.addTo(values);
+    }
+    (parts == 1 ? total : total.mul(1.0 / parts)).backward();
+    if (part == parts - 1) {
+      closeStep();
+    }
+    values.put(Optimisation.LOSS, total.detach()); // with all that was added
     return values;
+  }
+
+  private float[] part(float[] all, int part) {
+    int size = all.length / recipe.accumulate();
+    return Arrays.copyOfRange(all, part * size, (part + 1) * size);
   }
 
   private MagnitudeCodec.Step step(long step, int part) {
@@ -302,14 +372,20 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
   @Override
   public Work work() {
     double frames = (double) recipe.batch() * recipe.frames();
+    double judging =
+        adversary != null && judges ? recipe.batch() * adversary.flopsPerRow(share().rows()) : 0;
     return new Work(
         frames * codec.samplesPerFrame() / codec.sampleRate(),
         0,
-        6 * codec.parameters().matrixCount() * frames);
+        6 * codec.productsPerFrame() * frames + judging);
   }
 
   @Override
-  public void saveState(Map<String, Tensor> state, Map<String, Double> numbers) {}
+  public void saveState(Map<String, Tensor> state, Map<String, Double> numbers) {
+    if (adversary != null) {
+      adversary.saveTo(state);
+    }
+  }
 
   @Override
   public Map<String, String> metadata(long runStep) {
@@ -321,10 +397,11 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
     return Cards.ofCheckpoint(setting, NAME, runStep).toJson();
   }
 
-  /** Logs the mean mel distance of held-out excerpts to what the codec makes of them. */
+  /** Logs the mean distances of held-out excerpts to what the codec makes of them. */
   private void measure(long step) {
-    double[] distances = new double[setting.heldOut().size()];
-    for (int i = replicas.rank(); i < distances.length; i += replicas.count()) {
+    int count = setting.heldOut().size();
+    double[] distances = new double[3 * count];
+    for (int i = replicas.rank(); i < count; i += replicas.count()) {
       int recording = setting.heldOut().get(i);
       int frames = setting.dataset().frames(recording);
       int length = Math.min(frames, MEASURED_SECONDS * codec.sampleRate());
@@ -332,14 +409,24 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
       float[][] decoded = codec.decode(codec.encode(original.channels()));
       Pcm made = new Pcm(decoded, codec.sampleRate()).slice(0, length);
       distances[i] = MelDistance.between(original.mono(), made.mono());
+      distances[count + i] = StftDistance.between(original.mono(), made.mono());
+      distances[2 * count + i] = SiSdr.between(original.mono(), made.mono());
     }
-    double sum = 0;
-    for (double distance : replicas.sum(distances)) {
-      sum += distance;
+    double[] all = replicas.sum(distances);
+    double[] means = new double[3];
+    for (int i = 0; i < all.length; i++) {
+      means[i / count] += all[i] / count;
     }
-    double mean = sum / distances.length;
-    setting.log().accept(new MetricLine(NAME, step, Map.of(MEL_DISTANCE, mean)));
-    setting.progress().note("codec  %d steps: held-out mel distance %.2f dB".formatted(step, mean));
+    var values = new LinkedHashMap<String, Double>();
+    values.put(MEL_DISTANCE, means[0]);
+    values.put(STFT_DISTANCE, means[1]);
+    values.put(SI_SDR, means[2]);
+    setting.log().accept(new MetricLine(NAME, step, values));
+    setting
+        .progress()
+        .note(
+            "codec  %d steps: held-out mel distance %.2f dB, STFT distance %.2f, SI-SDR %.1f dB"
+                .formatted(step, means[0], means[1], means[2]));
   }
 
   /** Frees everything but the codec, which the later stages go on with. */
@@ -347,5 +434,11 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
   public void close() {
     closeStep();
     loss.close();
+    if (soundLoss != null) {
+      soundLoss.close();
+    }
+    if (adversary != null) {
+      adversary.close();
+    }
   }
 }

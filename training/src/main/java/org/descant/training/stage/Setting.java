@@ -102,6 +102,11 @@ public record Setting(
         heldOut);
   }
 
+  /** The same with another recipe, for a trial; only one of the two is closed. */
+  public Setting with(Recipe other) {
+    return new Setting(other, recipeHash, dataset, path, around, trained, heldOut);
+  }
+
   Consumer<MetricLine> log() {
     return around.log();
   }

@@ -1,6 +1,7 @@
 package org.descant.training.loop;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,6 +28,13 @@ final class LineLearner implements Learner<LineLearner.Batch>, AutoCloseable {
 
   final ParameterStore store = new ParameterStore(7);
   final List<Long> learned = new ArrayList<>();
+
+  /** Steps that the loop has accepted. */
+  final List<Long> accepted = new ArrayList<>();
+
+  /** A second scalar of some steps, where it is not 0. */
+  final Map<Long, Double> beside = new HashMap<>();
+
   private final int parts;
   private final Map<Long, Float> poison;
   private final Set<Long> breaks;
@@ -120,7 +128,13 @@ final class LineLearner implements Learner<LineLearner.Batch>, AutoCloseable {
     }
     var values = new LinkedHashMap<String, Tensor>();
     values.put(Optimisation.LOSS, loss.detach());
+    values.put("beside", Tensor.scalar(beside.getOrDefault(step, 0.0)));
     return values;
+  }
+
+  @Override
+  public void learned(long step) {
+    accepted.add(step);
   }
 
   @Override

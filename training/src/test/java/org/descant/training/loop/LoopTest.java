@@ -97,6 +97,26 @@ class LoopTest {
     }
   }
 
+  @Test
+  void anyLossThatIsNotFiniteIsRefusedAndNothingElseMovesEither() {
+    try (var learner = new LineLearner(1, Map.of(), Set.of())) {
+      learner.beside.put(7L, Double.NaN);
+      learner.beside.put(20L, Double.POSITIVE_INFINITY);
+      assertThat(run(home.resolve("skip"), learner, rules("adamw", 0, guard("skip", 0, 0, 5)), ON))
+          .isEqualTo(LineLearner.STEPS);
+      assertThat(learner.accepted).hasSize(LineLearner.STEPS - 2).doesNotContain(7L, 20L);
+      assertThat(all(learner.store)).isEqualTo(byHand(Set.of(7L, 20L)));
+    }
+    try (var learner = new LineLearner(1, Map.of(), Set.of())) {
+      learner.beside.put(7L, Double.NaN);
+      var rules = rules("adamw", 0, guard("stop", 0, 0, 5));
+      assertThatThrownBy(() -> run(home.resolve("stop"), learner, rules, ON))
+          .isInstanceOf(TrainingException.class)
+          .hasMessageContaining("step 107");
+      assertThat(learner.accepted).endsWith(6L);
+    }
+  }
+
   /** Weights and state. */
   private static float[] all(ParameterStore store) {
     float[] values = store.values().toFloats();

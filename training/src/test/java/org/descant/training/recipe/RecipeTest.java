@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.descant.models.codec.CodecConfig;
 import org.descant.training.Trainer;
 import org.descant.training.TrainingException;
 import org.junit.jupiter.api.Test;
@@ -65,7 +68,7 @@ class RecipeTest {
             "batch=-1",
             "precision=fp8",
             "codec.learningRate=NaN",
-            "codec.share=1",
+            "codec.share=1.1",
             "lm.frames=100000",
             "codec.model.width=3",
             "lm.model.codebooks=5",
@@ -127,6 +130,58 @@ class RecipeTest {
   }
 
   @Test
+  void aCodecAloneIsARecipe() {
+    Recipe recipe = with("codec.share=1", "steps=90");
+    assertThat(recipe.codecSteps()).isEqualTo(90);
+    assertThat(recipe.lmSteps()).isZero();
+    for (String name :
+        List.of("codec-pghi", "codec-pghi-gan", "codec-phases", "codec-phases-gan")) {
+      Recipe ablation = Recipes.named(name);
+      assertThat(ablation.lmSteps()).isZero();
+      assertThat(ablation.codec().adversarial().takesPart()).isEqualTo(name.endsWith("-gan"));
+      assertThat(ablation.codec().model().phases() == CodecConfig.Phases.NETWORK)
+          .isEqualTo(name.contains("phases"));
+      // All else is alike.
+      assertThat(
+              RecipeText.canonical(
+                  RecipeText.withOverrides(
+                      ablation,
+                      List.of(
+                          "name=x", "codec.model.phases=RECOVERED", "codec.adversarial.weight=0"))))
+          .isEqualTo(
+              RecipeText.canonical(
+                  RecipeText.withOverrides(Recipes.named("codec-pghi"), List.of("name=x"))));
+    }
+  }
+
+  @Test
+  void whatWasAddedLaterChangesNoHashAndNoRecordOfBefore() {
+    Recipe recipe = with();
+    assertThat(RecipeText.canonical(recipe)).doesNotContain("adversarial").doesNotContain("phases");
+    Map<String, Object> before = RecipeText.toMap(recipe);
+    Map<String, Object> codec = new TreeMap<>(group(before, "codec"));
+    Map<String, Object> model = new TreeMap<>(group(codec, "model"));
+    codec.remove("adversarial");
+    model.remove("phases");
+    codec.put("model", model);
+    before.put("codec", codec);
+    assertThat(RecipeText.fromMap(before)).isEqualTo(recipe);
+    assertThatThrownBy(() -> with("codec.model.phases=NONE"))
+        .hasMessage("'codec.model.phases' takes RECOVERED or NETWORK, was 'NONE'");
+    assertThat(with("codec.adversarial.weight=0.5")).isNotEqualTo(recipe);
+    assertThat(RecipeText.canonical(with("codec.model.phases=NETWORK")))
+        .contains("\"phases\":\"NETWORK\"")
+        .doesNotContain("adversarial");
+    codec.put("adversary", 1);
+    assertThatThrownBy(() -> RecipeText.fromMap(before)).isInstanceOf(TrainingException.class);
+  }
+
+  @SuppressWarnings("unchecked") // A group of keys is a map of them.
+  private static Map<String, Object> group(Map<String, Object> map, String key) {
+    return (Map<String, Object>) map.get(key);
+  }
+
+  @Test
   void theNewKeysAreCheckedAtTheDoor() {
     Recipe recipe =
         with(
@@ -151,6 +206,10 @@ class RecipeTest {
             "lm.spans=0.5", // while lm.model.spans is false
             "lm.keepMelody=2",
             "guard.policy=ignore",
+            "codec.adversarial.weight=-1",
+            "codec.adversarial.start=1",
+            "codec.adversarial.bandChannels=0",
+            "codec.model.phases=GUESSED",
             "guard.window=1",
             "guard.limit=0")) {
       assertThatThrownBy(() -> with(wrong))
