@@ -31,6 +31,7 @@ import org.descant.rights.Scope;
 import org.descant.rights.Share;
 import org.descant.rights.Use;
 import org.descant.rights.Work;
+import org.descant.shards.Clip;
 import org.descant.shards.ClipPlan;
 import org.descant.shards.Dataset;
 import org.descant.shards.DatasetSource;
@@ -243,9 +244,9 @@ public final class LoaderBench {
               }
               return (double) clips * CLIP_SECONDS;
             });
-        try (Loader loader =
+        try (Loader<Clip> loader =
             Loader.start(
-                dataset, ClipPlan.of(dataset, frames), SEED, new Loader.Options(8, 1, 0, 1, 16))) {
+                dataset, ClipPlan.of(dataset, SEED, frames), new Loader.Options(8, 1, 0, 1, 16))) {
           best(
               packing + " shard, Loader, shuffled batches of 8",
               _ -> {

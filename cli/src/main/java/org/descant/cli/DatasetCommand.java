@@ -245,7 +245,8 @@ final class DatasetCommand implements Callable<Integer> {
         }
         Tombstone tombstone = Dataset.withdraw(folder, decision);
         out.say(
-            "%s is withdrawn from %s: %s Runs that start or resume from now on skip it.",
+            "%s is withdrawn from %s: %s Runs skip it when they start or resume, and those that are"
+                + " going on from their next checkpoint.",
             isrc.formatted(), manifest.id(), String.join(" ", tombstone.reasons()));
         out.document(
             Map.of(

@@ -52,6 +52,19 @@ final class LabSeenCommand implements Callable<Integer> {
               counts.forEach((isrc, count) -> out.say("%-6s %s  %,d", stage, isrc, count)));
       document.put("excerpts", seen.counts());
     }
+    if (step == null && recording == null) {
+      seen.withdrawn()
+          .forEach((isrc, w) ->
+              out.say(
+                  w.lastSeen() == 0
+                      ? "%s was withdrawn: left out from step %,d on, never learned from"
+                      : "%s was withdrawn: left out from step %,d on, last learned from in step"
+                          + " %,d",
+                  isrc,
+                  w.from(),
+                  w.lastSeen()));
+      document.put("withdrawn", seen.withdrawn());
+    }
     out.document(document);
     return Exit.DONE;
   }

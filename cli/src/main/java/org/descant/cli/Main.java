@@ -70,14 +70,24 @@ public final class Main implements Runnable {
 
   /** Runs one command line and returns its exit status. Safe to call again in one process. */
   static int run(String... args) {
+    return commandLine().execute(args);
+  }
+
+  /** A command line that has parsed nothing yet. */
+  static CommandLine commandLine() {
     Main main = new Main();
-    CommandLine line =
-        new CommandLine(main)
-            .setCaseInsensitiveEnumValuesAllowed(true)
-            .setUsageHelpAutoWidth(true)
-            .setParameterExceptionHandler(Main::wrongUsage)
-            .setExecutionExceptionHandler((error, command, parsed) -> main.failed(error));
-    return line.execute(args);
+    CommandLine line = new CommandLine(main);
+    line.getSubcommands().values().forEach(Main::addHelp);
+    return line.setCaseInsensitiveEnumValuesAllowed(true)
+        .setUsageHelpAutoWidth(true)
+        .setParameterExceptionHandler(Main::wrongUsage)
+        .setExecutionExceptionHandler((error, command, parsed) -> main.failed(error));
+  }
+
+  /** Every command answers to --help and --version, and those below it. */
+  private static void addHelp(CommandLine command) {
+    command.getCommandSpec().mixinStandardHelpOptions(true).versionProvider(new Version());
+    command.getSubcommands().values().forEach(Main::addHelp);
   }
 
   @Override

@@ -2,6 +2,7 @@ package org.descant.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,6 +24,8 @@ import picocli.CommandLine.ParentCommand;
     name = "replay",
     description = "Run a record again; exit 0 when the bits agree, 1 when they differ.")
 final class ReplayCommand implements Callable<Integer> {
+  private static final String NOTE = "note: %s; the bits may differ for that.";
+
   @ParentCommand LabCommand parent = new LabCommand();
 
   @Parameters(paramLabel = "RUN")
@@ -49,11 +52,14 @@ final class ReplayCommand implements Callable<Integer> {
     Path home = parent.main.homeFolder();
     Path run = parent.run(name);
     RunRecord record = Lab.show(run).record();
-    List<String> cautions = Replay.cautions(record);
-    cautions.forEach(caution -> out.say("note: %s; the bits may differ for that.", caution));
+    List<String> cautions = new ArrayList<>(Replay.cautions(record));
+    cautions.forEach(caution -> out.say(NOTE, caution));
     Replay.Outcome outcome;
     try (Dataset opened = Dataset.open(datasetFolder(home, record));
         Scratch scratch = new Scratch(home, "replay")) {
+      List<String> withdrawn = Replay.withdrawnSince(record, opened);
+      withdrawn.forEach(caution -> out.say(NOTE, caution));
+      cautions.addAll(withdrawn);
       outcome =
           Replay.run(run, opened, scratch.folder().resolve("run"), steps, Progress.to(System.err));
     }

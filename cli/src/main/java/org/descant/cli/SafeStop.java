@@ -25,19 +25,32 @@ final class SafeStop {
    * @param stop asks the work to end; called from another thread
    */
   static <T> T around(int seconds, Runnable stop, Work<T> work) throws InterruptedException {
+    return around(seconds, stop, work, "interrupted; the run is safe.");
+  }
+
+  /**
+   * As above.
+   *
+   * @param sentence that the person is told when that has happened; empty where another process
+   *     tells it
+   */
+  static <T> T around(int seconds, Runnable stop, Work<T> work, String sentence)
+      throws InterruptedException {
     CountDownLatch ended = new CountDownLatch(1);
     Thread hook = new Thread(() -> stopAndWait(seconds, stop, ended), "descant-stop");
     Runtime.getRuntime().addShutdownHook(hook);
     try {
       return work.run();
     } finally {
-      ended.countDown();
       try {
         Runtime.getRuntime().removeShutdownHook(hook);
       } catch (IllegalStateException shuttingDown) {
-        // The hook is running; it has just been released.
-        System.err.println("descant: interrupted; the run is safe.");
+        // The hook is running, and the process ends as soon as it is released.
+        if (!sentence.isEmpty()) {
+          System.err.println("descant: " + sentence);
+        }
       }
+      ended.countDown();
     }
   }
 

@@ -15,6 +15,7 @@ import org.descant.shards.Dataset;
 import org.descant.tensor.PeerLostException;
 import org.descant.training.Progress;
 import org.descant.training.Trainer;
+import org.descant.training.parallel.Launcher;
 import org.descant.training.parallel.Replicas;
 import org.descant.training.parallel.Team;
 import org.descant.training.parallel.World;
@@ -90,13 +91,19 @@ final class TrainCommand implements Callable<Integer> {
     Path folder = out != null ? out : home.resolve("runs").resolve(Trainer.runId(effective));
     Path data = datasetFolder(home, dataset);
     Optional<World> world = World.of(System.getenv());
-    if (world.isEmpty() && workers != 1) {
-      return Workers.launch(main.originalArguments(), workers);
-    }
     Team.Options options =
         Team.Options.DEFAULT
             .withTimeout(Duration.ofSeconds(workerTimeout))
             .withShardOptimizer(shardOptimizer);
+    if (world.isEmpty() && workers != 1) {
+      Launcher.Plan plan = Launcher.Plan.of(workers);
+      // What is wrong is told here, once, and not by every worker.
+      try (Dataset opened = Dataset.open(data)) {
+        new Trainer(effective, opened, folder, Progress.NONE)
+            .requireTrainable(workers, shardOptimizer);
+      }
+      return Workers.launch(main.originalArguments(), plan);
+    }
     try (Replicas replicas =
             world.<Replicas>map(w -> Team.join(w, options, folder)).orElse(Replicas.ALONE);
         Dataset opened = Dataset.open(data)) {
@@ -180,6 +187,8 @@ final class TrainCommand implements Callable<Integer> {
       Recipe recipe, Dataset dataset, Path folder, Progress progress, Replicas replicas)
       throws InterruptedException {
     Trainer trainer = new Trainer(recipe, dataset, folder, progress, replicas);
-    return SafeStop.around(SafeStop.RUN_SECONDS, trainer::stop, trainer::run);
+    return replicas.leads()
+        ? SafeStop.around(SafeStop.RUN_SECONDS, trainer::stop, trainer::run)
+        : SafeStop.around(SafeStop.RUN_SECONDS, trainer::stop, trainer::run, "");
   }
 }

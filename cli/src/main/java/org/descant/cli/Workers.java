@@ -16,11 +16,10 @@ final class Workers {
    * @param arguments of this program; each worker gets them all
    * @return the exit status
    */
-  static int launch(List<String> arguments, int workers) throws InterruptedException {
-    var launcher =
-        new Launcher(
-            command(arguments), Map.of(), Launcher.Plan.of(workers), System.out, System.err);
-    return SafeStop.around(SafeStop.LAUNCHER_SECONDS, launcher::stop, launcher::run);
+  static int launch(List<String> arguments, Launcher.Plan plan) throws InterruptedException {
+    var launcher = new Launcher(command(arguments), Map.of(), plan, System.out, System.err);
+    // The first worker tells whether the run is safe.
+    return SafeStop.around(SafeStop.LAUNCHER_SECONDS, launcher::stop, launcher::run, "");
   }
 
   /** This JVM's own command line with other arguments. */

@@ -4,18 +4,34 @@ import java.util.SplittableRandom;
 import org.descant.audio.Pcm;
 
 /**
- * One sample as a loader gives it.
+ * One sample as a loader reads it.
  *
- * @param seed of the loader's order
- * @param epoch in which it comes
- * @param sample its number in the plan
- * @param recording index in the dataset
- * @param from first frame in the recording
+ * @param excerpt what it is of
  * @param pcm the sound
  */
-public record Clip(long seed, long epoch, long sample, int recording, int from, Pcm pcm) {
+public record Clip(ClipPlan.Excerpt excerpt, Pcm pcm) {
+  /** Which pass over the samples, from 0. */
+  public long epoch() {
+    return excerpt.epoch();
+  }
+
+  /** Its number in the plan. */
+  public long sample() {
+    return excerpt.sample();
+  }
+
+  /** Index in the plan. */
+  public int recording() {
+    return excerpt.recording();
+  }
+
+  /** First frame in the recording. */
+  public int from() {
+    return excerpt.from();
+  }
+
   /** The random generator for a purpose, such as pitch: a function of the sample, see the plan. */
   public SplittableRandom draws(String purpose) {
-    return ClipPlan.draws(seed, purpose, epoch, sample);
+    return excerpt.draws(purpose);
   }
 }

@@ -27,23 +27,31 @@ public final class Dataset implements AutoCloseable {
   private final Manifest manifest;
   private final List<ShardFile> shards;
   private final List<Fields> fields;
-  private final List<Tombstone> tombstones;
-  private final BitSet withdrawn = new BitSet();
   private final boolean asBuilt;
+  private volatile Withdrawn withdrawn;
+
+  /** The withdrawals that the folder was last seen to hold; what this dataset knows begins it. */
+  private List<Tombstone> held;
+
+  private String heldStamp;
+
+  /** The withdrawals that are known, and the recordings they are of. */
+  private record Withdrawn(List<Tombstone> tombstones, BitSet recordings) {}
 
   private Dataset(
       Path folder,
       Manifest manifest,
       List<ShardFile> shards,
       List<Fields> fields,
-      List<Tombstone> tombstones,
       boolean asBuilt) {
     this.folder = folder;
     this.manifest = manifest;
     this.shards = shards;
     this.fields = fields;
-    this.tombstones = List.copyOf(tombstones);
     this.asBuilt = asBuilt;
+    this.heldStamp = Tombstones.stamp(folder);
+    this.held = Tombstones.read(folder, manifest);
+    this.withdrawn = withdrawnBy(held);
   }
 
   /**
@@ -72,15 +80,13 @@ public final class Dataset implements AutoCloseable {
     Manifest manifest = Manifest.read(folder);
     var shards = new ArrayList<ShardFile>();
     var fields = new ArrayList<Fields>();
-    List<Tombstone> tombstones = Tombstones.read(folder, manifest);
-    var dataset = new Dataset(folder, manifest, shards, fields, tombstones, asBuilt);
+    var dataset = new Dataset(folder, manifest, shards, fields, asBuilt);
     try {
       for (Manifest.ShardInfo info : manifest.shards()) {
         shards.add(ShardFile.open(folder.resolve(info.file())));
         fields.addAll(readFields(folder.resolve(info.fieldsFile()), info.fieldsSha256()));
       }
       dataset.compare();
-      dataset.markWithdrawn();
       return dataset;
     } catch (RuntimeException e) {
       dataset.close();
@@ -187,31 +193,72 @@ public final class Dataset implements AutoCloseable {
   }
 
   void requireLive(int recording) {
-    if (!asBuilt && withdrawn.get(recording)) {
+    if (!asBuilt && withdrawn(recording)) {
       throw new ShardException(
           "recording %s was withdrawn from dataset %s; leave it out"
               .formatted(isrc(recording), manifest.id()));
     }
   }
 
-  /** The withdrawals since the dataset was built, oldest first. */
+  /**
+   * The withdrawals that this dataset knows, oldest first: those that were there when it was
+   * opened, and what {@link #learnOf} added.
+   */
   public List<Tombstone> tombstones() {
-    return tombstones;
+    return withdrawn.tombstones;
   }
 
-  /** Whether a recording was withdrawn: nothing learns from it any more. */
+  /** Whether a recording is known to be withdrawn: nothing learns from it any more. */
   public boolean withdrawn(int recording) {
-    return withdrawn.get(recording);
+    return withdrawn.recordings.get(recording);
   }
 
-  private void markWithdrawn() {
+  /**
+   * How many withdrawals the folder holds by now. Other processes may add some while this dataset
+   * is open; it knows of them only after {@link #learnOf}, so that processes that work together can
+   * do so at the same moment. Costs a look at the file's size and time when nothing has changed.
+   *
+   * @throws ShardException when the folder has lost some that are known
+   */
+  public synchronized int withdrawals() {
+    String stamp = Tombstones.stamp(folder);
+    if (!stamp.equals(heldStamp)) {
+      List<Tombstone> read = Tombstones.read(folder, manifest);
+      List<Tombstone> known = withdrawn.tombstones;
+      if (read.size() < known.size() || !read.subList(0, known.size()).equals(known)) {
+        throw new ShardException(
+            "dataset %s has lost withdrawals: %d are known, the folder has %d; restore %s"
+                .formatted(manifest.id(), known.size(), read.size(), Tombstones.FILE));
+      }
+      held = read;
+      heldStamp = stamp;
+    }
+    return held.size();
+  }
+
+  /**
+   * Learns of the folder's first {@code count} withdrawals: their recordings cannot be read from
+   * now on. What is known already stays known.
+   *
+   * @throws ShardException when the folder does not hold that many
+   */
+  public synchronized void learnOf(int count) {
+    if (count > withdrawals()) {
+      throw new ShardException(
+          "dataset %s has %d withdrawals in %s and others see %d; its folder must be the same for all"
+              .formatted(manifest.id(), held.size(), folder, count));
+    }
+    if (count > withdrawn.tombstones.size()) {
+      withdrawn = withdrawnBy(held.subList(0, count));
+    }
+  }
+
+  private Withdrawn withdrawnBy(List<Tombstone> tombstones) {
     var isrcs = new HashSet<String>();
     tombstones.forEach(tombstone -> isrcs.add(tombstone.isrc()));
-    for (int i = 0; i < size(); i++) {
-      if (isrcs.contains(isrc(i))) {
-        withdrawn.set(i);
-      }
-    }
+    var recordings = new BitSet();
+    IntStream.range(0, size()).filter(i -> isrcs.contains(isrc(i))).forEach(recordings::set);
+    return new Withdrawn(List.copyOf(tombstones), recordings);
   }
 
   /**
@@ -236,7 +283,7 @@ public final class Dataset implements AutoCloseable {
   public List<Decision> fallen(Clearance clearance) {
     List<Isrc> live =
         IntStream.range(0, size())
-            .filter(i -> !withdrawn.get(i))
+            .filter(i -> !withdrawn(i))
             .mapToObj(i -> Isrc.of(isrc(i)))
             .toList();
     return live.isEmpty()

@@ -8,44 +8,45 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.function.IntUnaryOperator;
 import java.util.stream.Collectors;
 
 /**
  * Reads shuffled clips of a dataset ahead of whoever trains on them. Threads read from the mapped
- * shards into a bounded queue; batches come out in the order of the samples, whatever thread was
- * faster. One consumer.
+ * shards, and do with each clip what its owner wants done, into a bounded queue; batches come out
+ * in the order of the plan, whatever thread was faster. One consumer.
  *
- * <p>The order is a pure function of (seed, epoch, index). A global batch is {@code batch} samples
- * that follow on each other, and runs on into the next epoch; worker {@code rank} of {@code
- * workers} gets its share of each. So 1, 2, 4 or 8 workers read the same global order, and a state
- * of one number of workers is resumed by another.
+ * <p>A global batch is {@code batch} clips that follow on each other, and runs on into the next
+ * epoch; worker {@code rank} of {@code workers} gets its share of each. So 1, 2, 4 or 8 workers
+ * read the same global order, and a state of one number of workers is resumed by another.
  *
- * <p>A recording that is withdrawn is skipped in every epoch from the loader's opening on. A run
- * that is resumed across a withdrawal goes on from the same place without it, and {@link
- * #acrossTombstones} says so.
+ * <p>A recording that is withdrawn is skipped from where the plan says so. A loader that is resumed
+ * across a withdrawal goes on from the same place without it, and {@link #acrossTombstones} says
+ * so.
+ *
+ * @param <T> what a clip is made into
  */
-public final class Loader implements AutoCloseable {
+public final class Loader<T> implements AutoCloseable {
   private static final int THREADS_MAX = 256;
   private static final int AHEAD_MAX = 1 << 16;
   private static final int CLOSE_SECONDS = 60;
 
   private final Dataset dataset;
   private final ClipPlan plan;
-  private final long seed;
+  private final IntUnaryOperator recordings;
   private final Options options;
+  private final Function<Clip, T> then;
+  private final int tombstones;
   private final List<Tombstone> acrossTombstones;
   private final ExecutorService threads;
-  private final ArrayDeque<Batch> ahead = new ArrayDeque<>();
+  private final ArrayDeque<List<Future<T>>> ahead = new ArrayDeque<>();
   private final int aheadBatches;
 
-  /** Where the next batch to be read begins. */
-  private long epoch;
+  /** Of the next batch to be read, and of the next to be given. */
+  private long reading;
 
-  private LiveOrder order;
-  private long index;
-
-  /** Where the next batch to be given begins. */
-  private LoaderState state;
+  private long giving;
 
   private long waitedNanos;
   private long clipsGiven;
@@ -81,71 +82,75 @@ public final class Loader implements AutoCloseable {
     }
   }
 
-  private record Batch(List<Future<Clip>> clips, LoaderState after) {}
-
-  private Loader(Dataset dataset, ClipPlan plan, Options options, LoaderState from) {
+  private Loader(
+      Dataset dataset,
+      ClipPlan plan,
+      IntUnaryOperator recordings,
+      long position,
+      int knownTombstones,
+      Options options,
+      Function<Clip, T> then) {
     this.dataset = dataset;
     this.plan = plan;
+    this.recordings = recordings;
     this.options = options;
-    this.seed = from.seed();
-    this.acrossTombstones =
-        dataset.tombstones().subList(from.tombstones(), dataset.tombstones().size());
-    this.state =
-        new LoaderState(
-            seed,
-            from.epoch(),
-            from.place(),
-            from.samples(),
-            from.clipFrames(),
-            dataset.tombstones().size(),
-            from.root());
-    this.epoch = from.epoch();
-    this.order = orderOf(epoch);
-    this.index = order.index(from.place());
+    this.then = then;
+    this.reading = position;
+    this.giving = position;
+    List<Tombstone> all = dataset.tombstones();
+    this.tombstones = all.size();
+    this.acrossTombstones = all.subList(knownTombstones, all.size());
     this.aheadBatches = Math.max(1, options.ahead() / (options.batch() / options.workers()));
     this.threads =
         Executors.newFixedThreadPool(
             options.threads(), Thread.ofPlatform().daemon().name("loader-", 0).factory());
-    if (order.size() < 1) {
-      threads.shutdownNow();
-      throw new ShardException(
-          "every recording of dataset %s is withdrawn; nothing is left to learn from"
-              .formatted(dataset.manifest().id()));
-    }
   }
 
   /**
-   * Starts at the first sample of epoch 0.
+   * Starts at the plan's first clip.
    *
    * @param dataset stays open for as long as the loader, and belongs to the caller
+   * @param plan of the dataset's recordings
    */
-  public static Loader start(Dataset dataset, ClipPlan plan, long seed, Options options) {
-    return new Loader(
-        dataset,
-        plan,
-        options,
-        new LoaderState(
-            seed,
-            0,
-            0,
-            plan.samples(),
-            plan.clipFrames(),
-            dataset.tombstones().size(),
-            dataset.manifest().root()));
+  public static Loader<Clip> start(Dataset dataset, ClipPlan plan, Options options) {
+    return start(dataset, plan, i -> i, 0, options, Function.identity());
+  }
+
+  /**
+   * Starts at any position of a plan.
+   *
+   * @param plan of some of the dataset's recordings
+   * @param recordings the dataset's number of each of the plan's recordings
+   * @param position of the first batch's first clip
+   * @param then done with each clip by the reading threads; a function of the clip alone, safe in
+   *     any thread
+   */
+  public static <T> Loader<T> start(
+      Dataset dataset,
+      ClipPlan plan,
+      IntUnaryOperator recordings,
+      long position,
+      Options options,
+      Function<Clip, T> then) {
+    return new Loader<>(
+        dataset, plan, recordings, position, dataset.tombstones().size(), options, then);
   }
 
   /**
    * Goes on where a state was taken: no sample is read for that, whatever the place.
    *
+   * @param plan as the dataset gives it now
    * @throws ShardException when the state is of another dataset or plan, or knows withdrawals that
    *     the dataset has lost
    */
-  public static Loader resume(Dataset dataset, ClipPlan plan, LoaderState state, Options options) {
+  public static Loader<Clip> resume(
+      Dataset dataset, ClipPlan plan, LoaderState state, Options options) {
     if (!state.root().equals(dataset.manifest().root())
+        || state.seed() != plan.seed()
         || state.samples() != plan.samples()
         || state.clipFrames() != plan.clipFrames()) {
       throw new ShardException(
-          "the loader's state is of another dataset or clip length than %s; resume with those"
+          "the loader's state is of another dataset, seed or clip length than %s; resume with those"
               .formatted(dataset.manifest().id()));
     }
     if (state.tombstones() > dataset.tombstones().size()) {
@@ -157,12 +162,8 @@ public final class Loader implements AutoCloseable {
                   dataset.tombstones().size(),
                   Tombstones.FILE));
     }
-    return new Loader(dataset, plan, options, state);
-  }
-
-  private LiveOrder orderOf(long epoch) {
-    return new LiveOrder(
-        new SampleOrder(seed, epoch, plan.samples()), plan.samplesOf(dataset::withdrawn));
+    ClipPlan rest = plan.from(state.epoch() * state.samples() + state.place());
+    return new Loader<>(dataset, rest, i -> i, 0, state.tombstones(), options, Function.identity());
   }
 
   /**
@@ -182,63 +183,43 @@ public final class Loader implements AutoCloseable {
                 acrossTombstones.stream().map(Tombstone::isrc).collect(Collectors.joining(", ")));
   }
 
-  /** This worker's share of the next global batch, in the order of the samples. */
-  public List<Clip> next() {
+  /** This worker's share of the next global batch, in the order of the plan. */
+  public List<T> next() {
     if (closed) {
       throw new ShardException("the loader is closed");
     }
     while (ahead.size() <= aheadBatches) {
       ahead.add(submit());
     }
-    Batch batch = ahead.remove();
-    var clips = new ArrayList<Clip>(batch.clips().size());
-    for (Future<Clip> clip : batch.clips()) {
+    List<Future<T>> batch = ahead.remove();
+    var clips = new ArrayList<T>(batch.size());
+    for (Future<T> clip : batch) {
       clips.add(await(clip));
     }
-    state = batch.after();
+    giving += options.batch();
     clipsGiven += clips.size();
     return clips;
   }
 
-  private Batch submit() {
+  private List<Future<T>> submit() {
     int share = options.batch() / options.workers();
-    int first = options.rank() * share;
-    var clips = new ArrayList<Future<Clip>>(share);
-    for (int i = 0; i < options.batch(); i++) {
-      if (index == order.size()) {
-        epoch++;
-        order = orderOf(epoch);
-        index = 0;
-      }
-      if (i >= first && i < first + share) {
-        long ofEpoch = epoch;
-        LiveOrder from = order;
-        long at = index;
-        clips.add(threads.submit(() -> read(ofEpoch, from.at(at))));
-      }
-      index++;
+    long first = reading + (long) options.rank() * share;
+    var clips = new ArrayList<Future<T>>(share);
+    for (long position = first; position < first + share; position++) {
+      long at = position;
+      clips.add(threads.submit(() -> then.apply(read(at))));
     }
-    long place = index == order.size() ? plan.samples() : order.place(index);
-    return new Batch(
-        clips,
-        new LoaderState(
-            seed,
-            epoch,
-            place,
-            state.samples(),
-            state.clipFrames(),
-            state.tombstones(),
-            state.root()));
+    reading += options.batch();
+    return clips;
   }
 
-  private Clip read(long ofEpoch, long sample) {
-    int recording = plan.recording(sample);
-    int from = plan.from(seed, ofEpoch, sample);
-    return new Clip(
-        seed, ofEpoch, sample, recording, from, dataset.read(recording, from, plan.length(sample)));
+  private Clip read(long position) {
+    ClipPlan.Excerpt excerpt = plan.at(position);
+    int recording = recordings.applyAsInt(excerpt.recording());
+    return new Clip(excerpt, dataset.read(recording, excerpt.from(), excerpt.frames()));
   }
 
-  private Clip await(Future<Clip> clip) {
+  private T await(Future<T> clip) {
     boolean ready = clip.isDone();
     long begin = ready ? 0 : System.nanoTime();
     try {
@@ -247,7 +228,7 @@ public final class Loader implements AutoCloseable {
       Thread.currentThread().interrupt();
       throw new ShardException("the loader was interrupted; its last state holds", e);
     } catch (ExecutionException e) {
-      if (e.getCause() instanceof ShardException failure) {
+      if (e.getCause() instanceof RuntimeException failure) {
         throw failure;
       }
       throw new ShardException("a clip cannot be read: " + e.getCause(), e);
@@ -260,7 +241,20 @@ public final class Loader implements AutoCloseable {
 
   /** Where the next batch begins, for all workers: what a checkpoint keeps. */
   public LoaderState state() {
-    return state;
+    long place = plan.place(giving);
+    return new LoaderState(
+        plan.seed(),
+        place / plan.samples(),
+        place % plan.samples(),
+        plan.samples(),
+        plan.clipFrames(),
+        tombstones,
+        dataset.manifest().root());
+  }
+
+  /** Position of the next batch's first clip. */
+  public long position() {
+    return giving;
   }
 
   /** Nanoseconds that {@link #next} has waited for clips that were not there yet. */

@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -55,6 +57,18 @@ final class Tombstones {
       throw new ShardException("cannot read " + file + ": " + e.getMessage(), e);
     } catch (JacksonException e) {
       throw new ShardException("cannot read " + file + ": " + Json.problem(e), e);
+    }
+  }
+
+  /** Changes whenever the withdrawals do: the file only grows, and each writing replaces it. */
+  static String stamp(Path folder) {
+    try {
+      var of = Files.readAttributes(folder.resolve(FILE), BasicFileAttributes.class);
+      return of.size() + " " + of.lastModifiedTime() + " " + of.fileKey();
+    } catch (NoSuchFileException e) {
+      return "";
+    } catch (IOException e) {
+      throw new ShardException("cannot look at %s: %s".formatted(folder, e.getMessage()), e);
     }
   }
 

@@ -10,9 +10,10 @@
  *   tombstones.jsonl          recordings that were withdrawn since, a chain that only grows
  * </pre>
  *
- * <p>{@link org.descant.shards.Loader} reads shuffled clips: {@link org.descant.shards.SampleOrder}
- * is the order, {@link org.descant.shards.LiveOrder} leaves out what is withdrawn, {@link
- * org.descant.shards.LoaderState} is all that a checkpoint keeps.
+ * <p>{@link org.descant.shards.Loader} reads shuffled clips by a {@link
+ * org.descant.shards.ClipPlan}: {@link org.descant.shards.SampleOrder} is the order, {@link
+ * org.descant.shards.LiveOrder} leaves out what is withdrawn, {@link
+ * org.descant.shards.LoaderState} is all that must be kept to go on.
  *
  * <p>What always holds: only a {@link org.descant.rights.ClearedRecording} gets in, and only with
  * the very sound it was cleared for; a dataset's root is a pure function of content, the same in

@@ -45,6 +45,7 @@ class LoaderTest {
     write("withdrawn", Packing.PCM16);
     write("chain", Packing.PCM16);
     write("refusals", Packing.PCM16);
+    write("open", Packing.PCM16);
   }
 
   private static void write(String name, Packing packing) {
@@ -64,7 +65,7 @@ class LoaderTest {
     database.close();
   }
 
-  private static List<String> take(Loader loader, int batches) {
+  private static List<String> take(Loader<Clip> loader, int batches) {
     var taken = new ArrayList<String>();
     for (int i = 0; i < batches; i++) {
       loader.next().forEach(clip -> taken.add(describe(clip)));
@@ -86,9 +87,9 @@ class LoaderTest {
   void everyEpochGivesEverySampleOnceFromItsOwnPlaceInTheSound() {
     for (String name : List.of("pcm", "flac")) {
       try (Dataset dataset = Dataset.open(home.resolve(name))) {
-        ClipPlan plan = ClipPlan.of(dataset, CLIP);
+        ClipPlan plan = ClipPlan.of(dataset, 1, CLIP);
         int samples = Math.toIntExact(plan.samples());
-        try (Loader loader = Loader.start(dataset, plan, 4, new Loader.Options(1, 1, 0, 3, 7))) {
+        try (Loader<Clip> loader = Loader.start(dataset, plan, new Loader.Options(1, 1, 0, 3, 7))) {
           for (int epoch = 0; epoch < 3; epoch++) {
             boolean[] seen = new boolean[samples];
             for (int i = 0; i < samples; i++) {
@@ -112,7 +113,7 @@ class LoaderTest {
     int batch = 8;
     int batches = 30; // More than two epochs.
     try (Dataset dataset = Dataset.open(home.resolve("pcm"))) {
-      ClipPlan plan = ClipPlan.of(dataset, CLIP);
+      ClipPlan plan = ClipPlan.of(dataset, 1, CLIP);
       assertThat(plan.samples() * 2).isLessThan(batch * batches);
       List<String> one = together(dataset, plan, batch, batches, 1);
       for (int workers : new int[] {2, 4, 8}) {
@@ -125,9 +126,8 @@ class LoaderTest {
       Dataset dataset, ClipPlan plan, int batch, int batches, int workers) {
     List<List<String>> shares = new ArrayList<>();
     for (int rank = 0; rank < workers; rank++) {
-      try (Loader loader =
-          Loader.start(
-              dataset, plan, 9, new Loader.Options(batch, workers, rank, 1 + rank % 3, 5))) {
+      try (Loader<Clip> loader =
+          Loader.start(dataset, plan, new Loader.Options(batch, workers, rank, 1 + rank % 3, 5))) {
         shares.add(take(loader, batches));
       }
     }
@@ -145,21 +145,21 @@ class LoaderTest {
   void aRunThatIsStoppedAnywhereGoesOnWithAnyNumberOfWorkers() {
     int batch = 4;
     try (Dataset dataset = Dataset.open(home.resolve("pcm"))) {
-      ClipPlan plan = ClipPlan.of(dataset, CLIP);
+      ClipPlan plan = ClipPlan.of(dataset, 1, CLIP);
       List<String> unbroken;
-      try (Loader loader = Loader.start(dataset, plan, 1, Loader.Options.of(batch))) {
+      try (Loader<Clip> loader = Loader.start(dataset, plan, Loader.Options.of(batch))) {
         unbroken = take(loader, 50);
       }
       for (int stop = 0; stop < 50; stop += 7) {
         byte[] kept;
-        try (Loader loader = Loader.start(dataset, plan, 1, Loader.Options.of(batch))) {
+        try (Loader<Clip> loader = Loader.start(dataset, plan, Loader.Options.of(batch))) {
           take(loader, stop);
           kept = loader.state().toBytes();
         }
         LoaderState state = LoaderState.fromBytes(kept);
         var rest = new ArrayList<List<String>>();
         for (int rank = 0; rank < 2; rank++) {
-          try (Loader loader =
+          try (Loader<Clip> loader =
               Loader.resume(dataset, plan, state, new Loader.Options(batch, 2, rank, 2, 8))) {
             rest.add(take(loader, 50 - stop));
             assertThat(loader.acrossTombstonesInWords()).isEmpty();
@@ -183,9 +183,9 @@ class LoaderTest {
     byte[] kept;
     long samples;
     try (Dataset dataset = Dataset.open(folder)) {
-      ClipPlan plan = ClipPlan.of(dataset, CLIP);
+      ClipPlan plan = ClipPlan.of(dataset, 1, CLIP);
       samples = plan.samples();
-      try (Loader loader = Loader.start(dataset, plan, 1, Loader.Options.of(1))) {
+      try (Loader<Clip> loader = Loader.start(dataset, plan, Loader.Options.of(1))) {
         take(loader, 20);
         kept = loader.state().toBytes();
         unbroken = take(loader, (int) (2 * samples - 20));
@@ -206,11 +206,11 @@ class LoaderTest {
       assertThatThrownBy(() -> dataset.read(7))
           .isInstanceOf(ShardException.class)
           .hasMessageContaining("withdrawn");
-      ClipPlan plan = ClipPlan.of(dataset, CLIP);
+      ClipPlan plan = ClipPlan.of(dataset, 1, CLIP);
       assertThat(plan.samples()).isEqualTo(samples);
       long gone = plan.samplesOf(i -> i == 7).count();
       assertThat(gone).isGreaterThan(1);
-      try (Loader loader =
+      try (Loader<Clip> loader =
           Loader.resume(dataset, plan, LoaderState.fromBytes(kept), Loader.Options.of(1))) {
         assertThat(loader.acrossTombstones()).containsExactly(tombstone);
         assertThat(loader.acrossTombstonesInWords()).contains("QZABC2600007");
@@ -219,7 +219,7 @@ class LoaderTest {
         assertThat(take(loader, left.size())).isEqualTo(left);
         assertThat(loader.state().tombstones()).isEqualTo(1);
         LoaderState after = loader.state();
-        try (Loader again = Loader.resume(dataset, plan, after, Loader.Options.of(1))) {
+        try (Loader<Clip> again = Loader.resume(dataset, plan, after, Loader.Options.of(1))) {
           assertThat(again.acrossTombstones()).isEmpty();
         }
       }
@@ -230,12 +230,74 @@ class LoaderTest {
     }
     Files.delete(folder.resolve("tombstones.jsonl"));
     try (Dataset dataset = Dataset.open(folder)) {
-      ClipPlan plan = ClipPlan.of(dataset, CLIP);
+      ClipPlan plan = ClipPlan.of(dataset, 1, CLIP);
       LoaderState knew =
           new LoaderState(1, 0, 3, plan.samples(), CLIP, 1, dataset.manifest().root());
       assertThatThrownBy(() -> Loader.resume(dataset, plan, knew, Loader.Options.of(1)))
           .isInstanceOf(ShardException.class)
           .hasMessageContaining("lost withdrawals");
+    }
+  }
+
+  /** Another process withdraws while the dataset is open: known at once, in force when told. */
+  @Test
+  void anOpenDatasetSeesAWithdrawalAndReadsOnUntilItIsToldToLearnOfIt() throws Exception {
+    Path folder = home.resolve("open");
+    try (Dataset dataset = Dataset.open(folder)) {
+      assertThat(dataset.withdrawals()).isZero();
+      Dataset.withdraw(folder, catalog.refuse(5));
+      assertThat(dataset.withdrawals()).isEqualTo(1);
+      assertThat(dataset.tombstones()).isEmpty();
+      assertThat(dataset.read(5)).isEqualTo(SOUNDS.get(5));
+      Dataset.withdraw(folder, catalog.refuse(6));
+      dataset.learnOf(1);
+      assertThat(dataset.withdrawn(5)).isTrue();
+      assertThat(dataset.withdrawn(6)).isFalse();
+      assertThatThrownBy(() -> dataset.read(5))
+          .isInstanceOf(ShardException.class)
+          .hasMessageContaining("withdrawn");
+      assertThat(dataset.read(6)).isEqualTo(SOUNDS.get(6));
+      assertThatThrownBy(() -> dataset.learnOf(3))
+          .isInstanceOf(ShardException.class)
+          .hasMessageContaining("must be the same for all");
+      Path file = folder.resolve("tombstones.jsonl");
+      Files.delete(file);
+      assertThatThrownBy(dataset::withdrawals)
+          .isInstanceOf(ShardException.class)
+          .hasMessageContaining("lost withdrawals");
+    }
+  }
+
+  /** What the reading threads make of a clip comes in the plan's order, from any position. */
+  @Test
+  void clipsAreWorkedOnByTheReadingThreadsAndAFailureThereReachesTheTaker() {
+    try (Dataset dataset = Dataset.open(home.resolve("pcm"))) {
+      ClipPlan plan = ClipPlan.of(dataset, 1, CLIP);
+      List<String> all;
+      try (Loader<Clip> loader = Loader.start(dataset, plan, Loader.Options.of(2))) {
+        all = take(loader, 30);
+      }
+      try (Loader<String> loader =
+          Loader.start(
+              dataset, plan, i -> i, 20, new Loader.Options(2, 1, 0, 3, 9), LoaderTest::describe)) {
+        assertThat(loader.position()).isEqualTo(20);
+        for (int i = 10; i < 30; i++) {
+          assertThat(loader.next()).isEqualTo(all.subList(2 * i, 2 * i + 2));
+        }
+        assertThat(loader.position()).isEqualTo(60);
+      }
+      try (Loader<String> loader =
+          Loader.start(
+              dataset,
+              plan,
+              i -> i,
+              0,
+              Loader.Options.of(1),
+              clip -> {
+                throw new IllegalStateException("clip " + clip.sample());
+              })) {
+        assertThatThrownBy(loader::next).isInstanceOf(IllegalStateException.class);
+      }
     }
   }
 
@@ -301,7 +363,7 @@ class LoaderTest {
   @Test
   void aStateOfAnotherDatasetOrClipLengthIsRefused() {
     try (Dataset dataset = Dataset.open(home.resolve("pcm"))) {
-      ClipPlan plan = ClipPlan.of(dataset, CLIP);
+      ClipPlan plan = ClipPlan.of(dataset, 1, CLIP);
       for (LoaderState other :
           List.of(
               new LoaderState(1, 0, 0, plan.samples(), CLIP, 0, "00".repeat(32)),
@@ -319,8 +381,8 @@ class LoaderTest {
   @Test
   void waitingIsCountedAndClosingEndsTheThreads() {
     try (Dataset dataset = Dataset.open(home.resolve("pcm"))) {
-      ClipPlan plan = ClipPlan.of(dataset, CLIP);
-      Loader loader = Loader.start(dataset, plan, 1, new Loader.Options(16, 1, 0, 2, 32));
+      ClipPlan plan = ClipPlan.of(dataset, 1, CLIP);
+      Loader<Clip> loader = Loader.start(dataset, plan, new Loader.Options(16, 1, 0, 2, 32));
       loader.next();
       assertThat(loader.waitedNanos()).isPositive();
       assertThat(loader.clipsGiven()).isEqualTo(16);

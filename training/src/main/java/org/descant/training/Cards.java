@@ -39,7 +39,11 @@ public final class Cards {
     Recipe recipe = setting.recipe();
     Dataset dataset = setting.dataset();
     var recordings = new ArrayList<ModelCard.TrainedOn>();
+    var withdrawn = setting.withdrawals().steps();
     for (int i = 0; i < dataset.size(); i++) {
+      if (withdrawn.getOrDefault(dataset.isrc(i), Long.MAX_VALUE) <= 1) {
+        continue; // before the first step: nothing was learned from it
+      }
       var annotations = dataset.annotations(i);
       recordings.add(
           new ModelCard.TrainedOn(
@@ -50,7 +54,7 @@ public final class Cards {
               annotations.map(MusicAnnotations::tempoBpm).orElse(0.0),
               annotations.map(a -> a.key().toString()).orElse(""),
               setting.heldOut().contains(i),
-              styles.isEmpty() ? List.of() : style(styles.get(i))));
+              styles.isEmpty() || dataset.withdrawn(i) ? List.of() : style(styles.get(i))));
     }
     return new ModelCard(
         "",

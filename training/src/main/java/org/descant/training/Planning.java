@@ -111,12 +111,14 @@ public final class Planning {
         measuring = 0;
       } else {
         List<Source> sources = sources(weights);
-        coding = coding(weights, sources);
-        try (var lm = new LmStage(setting, codec, sample(weights, sources))) {
+        List<Source> live =
+            sources.stream().filter(s -> !setting.withdrawals().withdrawn(s.recording)).toList();
+        coding = coding(weights, live);
+        try (var lm = new LmStage(setting, codec, sample(weights, live))) {
           Order order = order(sources);
           Trial second = Trial.of(lm, setting.lmRules());
           stages.add(stage(lm, second, order, problems));
-          measuring = measuringSeconds(sources, order.length(), second.stepSeconds());
+          measuring = measuringSeconds(live, order.length(), second.stepSeconds());
         }
       }
     }
@@ -130,8 +132,8 @@ public final class Planning {
         Trainer.runId(requested),
         dataset.manifest().id(),
         dataset.manifest().root(),
-        setting.trained().size(),
-        setting.heldOut().size(),
+        setting.live(setting.trained()).size(),
+        setting.live(setting.heldOut()).size(),
         dataset.manifest().seconds(),
         peak,
         stages,

@@ -13,6 +13,7 @@ import org.descant.lab.RunFolder;
 import org.descant.lab.RunRecord;
 import org.descant.lab.RunStatus;
 import org.descant.shards.Dataset;
+import org.descant.shards.Tombstone;
 import org.descant.tensor.NativeRuntime;
 import org.descant.training.recipe.Recipe;
 import org.descant.training.recipe.RecipeText;
@@ -68,6 +69,25 @@ public final class Replay {
     public boolean agrees() {
       return difference == null && !Boolean.FALSE.equals(sameModel);
     }
+  }
+
+  /** The recordings that a run learned from and a replay must do without; at most one sentence. */
+  public static List<String> withdrawnSince(RunRecord record, Dataset dataset) {
+    Map<?, ?> without =
+        record.facts().get(Trainer.WITHDRAWN) instanceof Map<?, ?> steps ? steps : Map.of();
+    List<String> since =
+        dataset.tombstones().stream()
+            .map(Tombstone::isrc)
+            .filter(isrc -> !(without.get(isrc) instanceof Number step && step.longValue() <= 1))
+            .toList();
+    return since.isEmpty()
+        ? List.of()
+        : List.of(
+            "%s withdrawn since it began, and a replay does without from the first step"
+                .formatted(
+                    since.size() == 1
+                        ? since.getFirst() + " was"
+                        : String.join(", ", since) + " were"));
   }
 
   /** Why the bits may differ, before anything is run: other code, libraries or processor. */

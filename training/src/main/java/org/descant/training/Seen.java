@@ -108,6 +108,29 @@ public final class Seen {
     return steps;
   }
 
+  /**
+   * The withdrawn recordings that the run does without, by ISRC: the first step without, and the
+   * last one that had learned from it.
+   *
+   * @param from first step without it, over the whole run
+   * @param lastSeen last step whose batch held it; 0 when none did
+   */
+  public record Withdrawn(long from, long lastSeen) {}
+
+  /** What the run does without since it was withdrawn. Time grows with the run's excerpts. */
+  public SortedMap<String, Withdrawn> withdrawn() {
+    var all = new TreeMap<String, Withdrawn>();
+    for (Order order : orders) {
+      order
+          .withdrawn()
+          .forEach((isrc, from) -> {
+            List<Long> steps = steps(isrc);
+            all.put(isrc, new Withdrawn(from, steps.isEmpty() ? 0 : steps.getLast()));
+          });
+    }
+    return all;
+  }
+
   /** How many excerpts of each recording a stage has learned from. */
   public SortedMap<String, Long> counts(String stage) {
     var counts = new TreeMap<String, Long>();

@@ -29,7 +29,9 @@ import org.descant.training.loop.Checkpoints;
 import org.descant.training.loop.Fingerprint;
 import org.descant.training.loop.Loop;
 import org.descant.training.loop.Optimisation;
+import org.descant.training.loop.Withdrawals;
 import org.descant.training.parallel.Replicas;
+import org.descant.training.parallel.Team;
 import org.descant.training.parallel.Unlogged;
 import org.descant.training.recipe.Recipe;
 import org.descant.training.recipe.RecipeText;
@@ -71,6 +73,9 @@ public final class Trainer {
 
   /** The fact of a record that holds that. */
   public static final String MATMUL_PEAK = "matmulPeakFlops";
+
+  /** What a run does without since it was withdrawn, with the first step without it. */
+  static final String WITHDRAWN = "withdrawn";
 
   private final Recipe requested;
   private final Dataset dataset;
@@ -144,16 +149,12 @@ public final class Trainer {
    *     all are started again
    */
   public RunRecord run() {
-    replicas.share(requested.batch(), requested.accumulate());
-    replicas.share(requested.codec().batch(), requested.codec().accumulate());
-    Optimisation.requireSupported(requested.codec().optimiser(), replicas);
-    Optimisation.requireSupported(requested.lm().optimiser(), replicas);
+    requireTrainable(replicas.count(), replicas.sharded());
     if (!replicas.leads()) {
       return follow();
     }
     if (RunFolder.isRun(path)) {
       RunRecord record = RunFolder.record(path);
-      requireSame(record);
       if (record.status() == RunStatus.FINISHED) {
         replicas.meet(BEGUN, false);
         return record;
@@ -174,6 +175,23 @@ public final class Trainer {
                     Map.of(FAILURE, String.valueOf(e.getMessage()))));
         throw e;
       }
+    }
+  }
+
+  /**
+   * Fails with a sentence where this run could not be done so: for who starts the processes and
+   * would hear of it from each.
+   *
+   * @param workers processes that share every batch
+   * @param sharded whether the optimiser's state is spread over them
+   */
+  public void requireTrainable(int workers, boolean sharded) {
+    Team.requireSplit(requested.batch(), requested.accumulate(), workers);
+    Team.requireSplit(requested.codec().batch(), requested.codec().accumulate(), workers);
+    Optimisation.requireSupported(requested.codec().optimiser(), sharded);
+    Optimisation.requireSupported(requested.lm().optimiser(), sharded);
+    if (RunFolder.isRun(path)) {
+      requireSame(RunFolder.record(path));
     }
   }
 
@@ -305,7 +323,16 @@ public final class Trainer {
   private RunRecord train(Book book, RunRecord record) {
     Recipe recipe = RecipeText.fromMap(record.effectiveRecipe());
     double peak = record.facts().get(MATMUL_PEAK) instanceof Number n ? n.doubleValue() : 0;
-    var listeners = new Setting.Listeners(book.metrics, book.events, progress, () -> stopRequested);
+    Consumer<RunEvent> events =
+        event -> {
+          book.events.accept(event);
+          if (event.event().equals(Withdrawals.EVENT)) {
+            RunRecord now = RunFolder.record(path);
+            book.record.accept(
+                now.with(RunStatus.RUNNING, null, now.step(), withdrawn(now, event)));
+          }
+        };
+    var listeners = new Setting.Listeners(book.metrics, events, progress, () -> stopRequested);
     try (Setting setting =
             Setting.of(recipe, record.recipeHash(), dataset, path, peak, listeners, replicas);
         var codec = new CodecStage(setting);
@@ -329,8 +356,8 @@ public final class Trainer {
         "%s: %d recordings to learn from, %d held out, %.1f minutes; %s, %d threads%s"
             .formatted(
                 record.id(),
-                setting.trained().size(),
-                setting.heldOut().size(),
+                setting.live(setting.trained()).size(),
+                setting.live(setting.heldOut()).size(),
                 dataset.manifest().seconds() / 60,
                 recipe.precision(),
                 recipe.threads(),
@@ -344,8 +371,10 @@ public final class Trainer {
       boolean done = codec.train(saved.orElse(null), seen);
       begin = timed(facts, CodecStage.NAME, begin);
       if (!done) {
+        putWithdrawn(facts, setting);
         return ended(book, record, RunStatus.STOPPED, facts);
       }
+      putWithdrawn(facts, setting);
       book.record.accept(record.with(RunStatus.RUNNING, null, recipe.codecSteps(), facts));
       saved = Optional.empty();
     } else {
@@ -366,11 +395,13 @@ public final class Trainer {
       if (stage.equals(LmStage.DONE)) {
         lm.restoreShipped(saved.orElseThrow());
         seen.restore(saved.get().facts().numbers());
+        setting.withdrawals().restore(saved.get().facts().numbers());
         last = saved.get().facts().step();
       } else {
         last = lm.train(saved.orElse(null), seen);
       }
       timed(facts, LmStage.NAME, begin);
+      putWithdrawn(facts, setting);
       if (last == Loop.STOPPED) {
         return ended(book, record, RunStatus.STOPPED, facts);
       }
@@ -403,6 +434,24 @@ public final class Trainer {
                     path + " has lost its last checkpoint; run the recipe into another folder"));
     facts.put(CODEC, path.relativize(last.path().resolve(Checkpoints.MODEL)).toString());
     return ended(book, record, RunStatus.FINISHED, facts);
+  }
+
+  /** The record's withdrawn recordings, with one event's on top. */
+  private static Map<String, Object> withdrawn(RunRecord record, RunEvent event) {
+    var all = new TreeMap<String, Object>();
+    if (record.facts().get(WITHDRAWN) instanceof Map<?, ?> before) {
+      before.forEach((isrc, step) -> all.put(String.valueOf(isrc), step));
+    }
+    if (event.facts().get("isrcs") instanceof List<?> isrcs) {
+      isrcs.forEach(isrc -> all.put(String.valueOf(isrc), event.step()));
+    }
+    return Map.of(WITHDRAWN, all);
+  }
+
+  private static void putWithdrawn(Map<String, Object> facts, Setting setting) {
+    if (!setting.withdrawals().steps().isEmpty()) {
+      facts.put(WITHDRAWN, setting.withdrawals().steps());
+    }
   }
 
   /** Processes that go on from different checkpoints see different run folders. */
@@ -481,6 +530,7 @@ public final class Trainer {
                   new TrainingException(
                       runFolder + " has no checkpoint of its language model yet; let it run on"));
       codec.restoreWeights(saved);
+      setting.withdrawals().restore(saved.facts().numbers());
       Tokens tokens = new TokenStage(setting, codec.codec()).load();
       try (var lm = new LmStage(setting, codec, tokens)) {
         lm.restoreShipped(saved);

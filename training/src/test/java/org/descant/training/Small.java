@@ -16,6 +16,7 @@ import org.descant.models.codec.CodecConfig;
 import org.descant.models.lm.TokenLmConfig;
 import org.descant.rights.Agreement;
 import org.descant.rights.Contributor;
+import org.descant.rights.Decision;
 import org.descant.rights.DecisionContext;
 import org.descant.rights.Isrc;
 import org.descant.rights.Party;
@@ -48,7 +49,7 @@ public final class Small {
       var sources = new ArrayList<DatasetSource>();
       for (int n = 1; n <= RECORDINGS; n++) {
         Pcm pcm = melody(n);
-        Isrc isrc = Isrc.of("QZTST26%05d".formatted(n));
+        Isrc isrc = isrc(n);
         rights.register(
             new Work(
                 "w" + n,
@@ -81,6 +82,38 @@ public final class Small {
       DatasetWriter.write(folder, "small", Use.TRAIN, sources, List.of(), rights.clearance());
     }
     return folder;
+  }
+
+  static Isrc isrc(int n) {
+    return Isrc.of("QZTST26%05d".formatted(n));
+  }
+
+  /** What a gate says that knows the recording and no licence for it. */
+  static Decision refusal(String isrc) {
+    try (Database database = Database.temporary()) {
+      Rights rights = Rights.open(database);
+      rights.register(new Party("p", "Somebody", true, null));
+      rights.register(
+          new Work(
+              "w",
+              "Song",
+              List.of(new Contributor("p", "Composer")),
+              List.of(Share.publishing("p", Share.WHOLE))));
+      rights.register(
+          new Recording(
+              Isrc.of(isrc),
+              "Song",
+              "Somebody",
+              1,
+              melody(1).hash(),
+              List.of("w"),
+              List.of(new Contributor("p", "MainArtist")),
+              List.of(Share.master("p", Share.WHOLE)),
+              null));
+      return rights
+          .clearance()
+          .decide(Use.TRAIN, Isrc.of(isrc), DecisionContext.at(LocalDate.of(2026, 6, 1)));
+    }
   }
 
   /** A tone on every half second, panned by chance, on the 16-bit grid. */

@@ -176,6 +176,10 @@ class TrainerTest {
     Process last = fork(run, overrides);
     assertThat(last.waitFor()).as(log(run)).isZero();
     assertSameBits(run, expected);
+    System.out.printf(
+        "%d kills over %d runs, %d of them between a checkpoint's opening and its rename; every run"
+            + " ended with the bits of the unbroken one%n",
+        kills, number + 1, proven);
     return proven;
   }
 
@@ -226,7 +230,7 @@ class TrainerTest {
   }
 
   /** The metrics without those of the moment. */
-  private static List<MetricLine> learned(Path run) {
+  static List<MetricLine> learned(Path run) {
     var lines = new ArrayList<MetricLine>();
     for (MetricLine line : RunFolder.metrics(run)) {
       if (line.stage().equals(TokenStage.NAME)) {
@@ -327,9 +331,9 @@ class TrainerTest {
     Path longer = home.resolve("longer");
     assertThat(fork(longer, overrides).waitFor()).as(() -> log(longer)).isZero();
     assertThat(RunFolder.record(longer).step()).isEqualTo(200);
-    int proven = resumesExactly(20, 2, longer, overrides);
-    System.out.printf("%d of 20 kills met a checkpoint between opening and rename%n", proven);
-    assertThat(proven).isGreaterThanOrEqualTo(5);
+    int kills = Integer.getInteger("descant.kills", 20);
+    int proven = resumesExactly(kills, 2, longer, overrides);
+    assertThat(proven).isGreaterThanOrEqualTo(kills / 4);
   }
 
   /** Both stages, with checkpoints and measurements, in a process whose heap cannot grow. */

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Map;
 import org.descant.tensor.ParameterStore;
 import org.descant.tensor.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A stage of a run as the {@link Loop} sees it: where its batches come from, what it learns from
@@ -44,6 +45,19 @@ public interface Learner<B> {
 
   /** A hash of which excerpts the whole batch holds, in which order. */
   long order(B batch);
+
+  /** What the run does without; {@code null} for a stage whose data nobody can withdraw. */
+  default @Nullable Withdrawals withdrawals() {
+    return null;
+  }
+
+  /**
+   * From the next batch on, does without what {@link #withdrawals} say. Called before {@link
+   * #start}, after {@link #restore}, and after a checkpoint; no batch is being made meanwhile.
+   *
+   * @param fresh ISRCs of what the stage had been doing with; empty where a run only goes on
+   */
+  default void withdraw(List<String> fresh) {}
 
   /**
    * Forward and backward pass of a part, or of this process's rows of it: adds its share of the

@@ -78,6 +78,10 @@ public final class Loop<B> {
     this.guard = new Guard(rules.guard());
     this.order = order;
     order.saveTo(orderBefore);
+    Withdrawals withdrawals = learner.withdrawals();
+    if (withdrawals != null) {
+      withdrawals.saveTo(orderBefore);
+    }
   }
 
   /**
@@ -126,12 +130,19 @@ public final class Loop<B> {
   }
 
   private Attempt attempt(Checkpoints.@Nullable Saved from, boolean again, Meter meter) {
+    Map<String, Double> numbers = from == null ? orderBefore : from.facts().numbers();
     if (from != null) {
       learner.restore(from);
-    } else {
-      if (again) {
-        learner.parameters().reset();
-      }
+    } else if (again) {
+      learner.parameters().reset();
+    }
+    Withdrawals withdrawals = learner.withdrawals();
+    if (withdrawals != null) {
+      withdrawals.restore(numbers);
+      long next = (from == null ? learner.before() : from.facts().step()) + 1;
+      learner.withdraw(told(withdrawals.look(around.replicas, next), next));
+    }
+    if (from == null) {
       learner.start();
     }
     around.replicas.start(learner.parameters());
@@ -144,7 +155,6 @@ public final class Loop<B> {
             learner::matrices,
             around.replicas)) {
       long done = 0;
-      Map<String, Double> numbers = from == null ? orderBefore : from.facts().numbers();
       guard.restore(from == null ? Map.of() : numbers);
       order.restore(numbers);
       if (from == null) {
@@ -195,6 +205,9 @@ public final class Loop<B> {
             save(step, state, meter);
           }
         }
+        if (isRegular(step) && step < steps && !learner.isDone()) {
+          lookForWithdrawals(step + 1, data);
+        }
         if (stop) {
           around.writer.await();
           return new Attempt.Stopped();
@@ -207,6 +220,31 @@ public final class Loop<B> {
     learner.end(last, optimisation);
     around.writer.await();
     return new Attempt.Ended(last);
+  }
+
+  /** Does without what was withdrawn since, from a step on, on all processes alike. */
+  private void lookForWithdrawals(long step, Prefetch<B> data) {
+    Withdrawals withdrawals = learner.withdrawals();
+    if (withdrawals != null) {
+      long next = learner.before() + step;
+      List<String> fresh = withdrawals.look(around.replicas, next);
+      if (!fresh.isEmpty()) {
+        data.restart(step, () -> learner.withdraw(told(fresh, next)));
+      }
+    }
+  }
+
+  private List<String> told(List<String> withdrawn, long next) {
+    if (!withdrawn.isEmpty()) {
+      event(Withdrawals.EVENT, next, Map.of("isrcs", withdrawn, "from", next));
+      around.progress.note(
+          "%-6s %s withdrawn from the dataset: left out from step %d on"
+              .formatted(
+                  learner.name(),
+                  String.join(", ", withdrawn) + (withdrawn.size() == 1 ? " is" : " are"),
+                  next));
+    }
+    return withdrawn;
   }
 
   private boolean isRegular(long step) {
@@ -344,6 +382,10 @@ public final class Loop<B> {
     var numbers = new TreeMap<String, Double>(meter.state());
     numbers.putAll(guard.state());
     order.saveTo(numbers);
+    Withdrawals withdrawals = learner.withdrawals();
+    if (withdrawals != null) {
+      withdrawals.saveTo(numbers);
+    }
     learner.saveState(state, numbers);
     around.writer.submit(
         new Checkpoints.Content(

@@ -128,7 +128,7 @@ public final class Optimisation implements AutoCloseable {
     this.replicas = replicas;
     this.prefix = stage + ".";
     Options options = rules.optimiser;
-    requireSupported(options, replicas);
+    requireSupported(options, replicas.sharded());
     var adamW = new AdamW.Options(options.beta1, options.beta2, EPSILON, rules.weightDecay);
     this.optimizer =
         switch (options.name) {
@@ -146,9 +146,9 @@ public final class Optimisation implements AutoCloseable {
     }
   }
 
-  /** Fails where an optimizer's state cannot be spread over processes as they ask for. */
-  public static void requireSupported(Options options, Replicas replicas) {
-    if (replicas.sharded() && options.name.equals(MUON)) {
+  /** Fails where an optimizer's state cannot be spread over processes, and is to be. */
+  public static void requireSupported(Options options, boolean sharded) {
+    if (sharded && options.name.equals(MUON)) {
       throw new TrainingException(
           "--shard-optimizer spreads AdamW's state only; leave it out, or set optimiser.name to"
               + " adamw");

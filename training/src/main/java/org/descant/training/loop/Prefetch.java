@@ -24,21 +24,38 @@ public final class Prefetch<T> implements AutoCloseable {
 
   private final BlockingQueue<Made<T>> queue = new ArrayBlockingQueue<>(AHEAD);
   private final String name;
-  private final Thread thread;
+  private final LongFunction<T> maker;
+  private final long last;
+  private Thread thread;
   private volatile boolean closed;
   private long waitNanos;
 
   /** Starts making the batches of steps {@code first} to {@code last}. */
   public Prefetch(String name, LongFunction<T> maker, long first, long last) {
     this.name = name;
-    thread =
-        Thread.ofPlatform()
-            .daemon()
-            .name("descant-data-" + name)
-            .start(() -> make(maker, first, last));
+    this.maker = maker;
+    this.last = last;
+    this.thread = begin(first);
   }
 
-  private void make(LongFunction<T> maker, long first, long last) {
+  private Thread begin(long first) {
+    return Thread.ofPlatform().daemon().name("descant-data-" + name).start(() -> make(first));
+  }
+
+  /**
+   * Forgets what was made ahead and begins again at a step.
+   *
+   * @param between done while nothing is being made
+   */
+  public void restart(long first, Runnable between) {
+    close();
+    queue.clear();
+    between.run();
+    closed = false;
+    thread = begin(first);
+  }
+
+  private void make(long first) {
     for (long step = first; step <= last && !closed; step++) {
       Made<T> made;
       try {

@@ -31,6 +31,10 @@ public record Trial(
 
   /** Starts a stage and takes its first step, then a few more with a clock. */
   public static <B> Trial of(Learner<B> learner, Optimisation.Rules rules) {
+    Withdrawals withdrawals = learner.withdrawals();
+    if (withdrawals != null) {
+      learner.withdraw(withdrawals.look(Replicas.ALONE, 1));
+    }
     learner.start();
     try (var optimisation =
         new Optimisation(

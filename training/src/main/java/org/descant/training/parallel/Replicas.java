@@ -69,6 +69,9 @@ public interface Replicas extends AutoCloseable {
   /** Sums over all ranks. */
   double[] sum(double... values);
 
+  /** The largest of the whole numbers that the ranks bring, exact up to 2^53. */
+  long largest(long value);
+
   /** Whether a condition holds on any rank. */
   boolean any(boolean condition);
 
@@ -148,6 +151,11 @@ public interface Replicas extends AutoCloseable {
         @Override
         public double[] sum(double... values) {
           return values.clone();
+        }
+
+        @Override
+        public long largest(long value) {
+          return value;
         }
 
         @Override

@@ -377,15 +377,7 @@ public final class Team implements Replicas {
 
   @Override
   public BatchShare share(int rows, int parts) {
-    if (rows % (world.size() * parts) != 0) {
-      throw new ParallelException(
-          "a batch of %d%s cannot be split over %d workers; make it a multiple of %d"
-              .formatted(
-                  rows,
-                  parts == 1 ? "" : " in " + parts + " parts",
-                  world.size(),
-                  world.size() * parts));
-    }
+    requireSplit(rows, parts, world.size());
     int of = rows / parts;
     int own = of / world.size();
     return new BatchShare(
@@ -396,6 +388,20 @@ public final class Team implements Replicas {
           purpose = "codebook statistics";
           group.allReduce(tensor).await();
         });
+  }
+
+  /**
+   * Fails where a batch does not give each worker as many rows of each part.
+   *
+   * @throws ParallelException with a sentence
+   */
+  public static void requireSplit(int rows, int parts, int workers) {
+    if (rows % (workers * parts) != 0) {
+      throw new ParallelException(
+          "a batch of %d%s cannot be split over %d workers; make it a multiple of %d"
+              .formatted(
+                  rows, parts == 1 ? "" : " in " + parts + " parts", workers, workers * parts));
+    }
   }
 
   @Override
@@ -464,6 +470,11 @@ public final class Team implements Replicas {
   @Override
   public double[] sum(double... values) {
     return reduced("figures", values, ProcessGroup.Reduction.SUM);
+  }
+
+  @Override
+  public long largest(long value) {
+    return (long) reduced("the largest", new double[] {value}, ProcessGroup.Reduction.MAX)[0];
   }
 
   @Override

@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
 import org.descant.audio.Pcm;
 import org.descant.audio.analysis.MelDistance;
 import org.descant.audio.analysis.SiSdr;
@@ -16,6 +15,8 @@ import org.descant.models.codec.CodecConfig;
 import org.descant.models.codec.CodecLoss;
 import org.descant.models.codec.MagnitudeCodec;
 import org.descant.models.codec.SoundLoss;
+import org.descant.shards.Clip;
+import org.descant.shards.Loader;
 import org.descant.tensor.Autocast;
 import org.descant.tensor.ParameterStore;
 import org.descant.tensor.Safetensors;
@@ -28,6 +29,7 @@ import org.descant.training.loop.Learner;
 import org.descant.training.loop.Loop;
 import org.descant.training.loop.Meter;
 import org.descant.training.loop.Optimisation;
+import org.descant.training.loop.Withdrawals;
 import org.descant.training.parallel.Replicas;
 import org.descant.training.recipe.Recipe;
 import org.jspecify.annotations.Nullable;
@@ -38,7 +40,7 @@ import org.jspecify.annotations.Nullable;
  * Adversary}.
  *
  * <p>Cost: a step is two network passes over {@code batch × frames} rows of about 2,000 numbers.
- * The rows are made ahead on another thread.
+ * The rows are made ahead by the threads of a {@link Loader}.
  */
 public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseable {
   public static final String NAME = "codec";
@@ -50,6 +52,9 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
   /** Batches from which the codec's linear start is computed: some thousand frames. */
   private static final int START_BATCHES = 8;
 
+  /** A thread makes rows much faster than this many learn from them. */
+  private static final int PROCESSORS_A_READER = 4;
+
   /** Excerpts on which the mel distance is measured: long enough for a phrase. */
   private static final int MEASURED_SECONDS = 10;
 
@@ -59,9 +64,16 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
   private final CodecLoss loss = new CodecLoss();
   private final @Nullable SoundLoss soundLoss;
   private final @Nullable Adversary adversary;
-  private final Order order;
-  private final Windows windows;
+  private Order order;
+  private Windows windows;
   private final Replicas replicas;
+
+  /** Whether a run is going on; a plan writes nothing. */
+  private boolean training;
+
+  /** Of the next steps' excerpts; touched by one thread at a time, the one that makes batches. */
+  private @Nullable Loader<Excerpts> reading;
+
   private MagnitudeCodec.@Nullable Step inParts;
   private boolean judges; // whether the discriminator has begun
 
@@ -113,11 +125,24 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
    * @return whether the end was reached; otherwise a stop was asked for, and a checkpoint written
    */
   public boolean train(Checkpoints.@Nullable Saved saved, Fingerprint seen) {
-    if (replicas.leads()) {
-      order.write(setting.path());
-    }
+    training = true;
     return new Loop<>(setting.around(), this, setting.codecRules(), seen).run(saved)
         != Loop.STOPPED;
+  }
+
+  @Override
+  public Withdrawals withdrawals() {
+    return setting.withdrawals();
+  }
+
+  @Override
+  public void withdraw(List<String> fresh) {
+    stopReading();
+    order = order.without(setting.withdrawals().steps());
+    windows = order.windows();
+    if (training && replicas.leads()) {
+      order.write(setting.path());
+    }
   }
 
   @Override
@@ -161,11 +186,11 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
     if (adversary != null) {
       adversary.start();
     }
-    try (Scope scope = Scope.open()) {
+    try (Scope scope = Scope.open();
+        Loader<Excerpts> whole = reader(0, BatchShare.whole(recipe.batch()))) {
       var first = new ArrayList<Tensor>();
-      for (long step = 1; step <= START_BATCHES; step++) {
-        Excerpts whole = excerpts(step, BatchShare.whole(recipe.batch()), 1);
-        first.add(features(whole.rows, recipe.batch()));
+      for (int batch = 0; batch < START_BATCHES; batch++) {
+        first.add(features(joined(whole, 1).rows, recipe.batch()));
       }
       codec.startAt(Tensor.cat(first, 0));
     }
@@ -214,7 +239,7 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
   }
 
   /**
-   * Excerpts of a batch.
+   * Excerpts of a batch, or one.
    *
    * @param rows of the network, excerpt after excerpt
    * @param mids waveforms of their mid, for a codec that makes sound in training; otherwise empty
@@ -234,7 +259,7 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
   public Batch batch(long step) {
     List<Windows.Window> windowsSeen = Order.excerpts(windows, order, step);
     return new Batch(
-        excerpts(step, share(), parts()),
+        excerpts(step),
         windowsSeen.stream().map(excerpt -> setting.trained().get(excerpt.source())).toList(),
         Order.hash(windowsSeen));
   }
@@ -243,36 +268,73 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
     return replicas.share(recipe.batch(), parts());
   }
 
-  private int samples() {
-    return recipe.frames() * codec.samplesPerFrame();
+  /** This process's share of each part of a step's batch. */
+  private Excerpts excerpts(long step) {
+    long position = order.position(step, 0);
+    Loader<Excerpts> loader = reading;
+    if (loader == null || loader.position() != position) {
+      stopReading();
+      loader = reader(position, share());
+      reading = loader;
+    }
+    return joined(loader, parts());
   }
 
-  /** A share of each part of a step's batch. */
-  private Excerpts excerpts(long step, BatchShare share, int parts) {
-    int length = samples();
-    int own = share.rows();
-    float[] rows = new float[parts * own * recipe.frames() * codec.featureSize()];
-    float[] mids = new float[soundLoss == null ? 0 : parts * own * length];
-    for (int i = 0; i < parts * own; i++) {
-      int excerpt = i / own * share.of() + share.from() + i % own;
-      long position = order.position(step, excerpt);
-      Windows.Window window = windows.at(position);
-      int recording = setting.trained().get(window.source());
-      SplittableRandom random = windows.draws(position);
-      float gain = (float) StrictMath.pow(10, (2 * random.nextDouble() - 1) * recipe.gainDb() / 20);
-      float[][] channels = excerpt(recording, window.from(), length);
-      for (float[] channel : channels) {
-        for (int n = 0; n < channel.length; n++) {
-          channel[n] *= gain;
-        }
-      }
-      float[] part = codec.features(channels);
-      System.arraycopy(part, 0, rows, i * part.length, part.length);
-      if (soundLoss != null) {
-        System.arraycopy(MagnitudeCodec.mid(channels), 0, mids, i * length, length);
-      }
+  private static Excerpts joined(Loader<Excerpts> loader, int parts) {
+    var excerpts = new ArrayList<Excerpts>();
+    for (int part = 0; part < parts; part++) {
+      excerpts.addAll(loader.next());
+    }
+    int size = excerpts.getFirst().rows.length;
+    int length = excerpts.getFirst().mids.length;
+    float[] rows = new float[excerpts.size() * size];
+    float[] mids = new float[excerpts.size() * length];
+    for (int i = 0; i < excerpts.size(); i++) {
+      System.arraycopy(excerpts.get(i).rows, 0, rows, i * size, size);
+      System.arraycopy(excerpts.get(i).mids, 0, mids, i * length, length);
     }
     return new Excerpts(rows, mids);
+  }
+
+  /** Reads a share of each part of the batches from a position on, ahead, as network rows. */
+  private Loader<Excerpts> reader(long position, BatchShare share) {
+    int threads =
+        Math.max(
+            1,
+            Runtime.getRuntime().availableProcessors()
+                / replicas.localCount()
+                / PROCESSORS_A_READER);
+    int own = share.rows();
+    return Loader.start(
+        setting.dataset(),
+        windows.plan(),
+        setting.trained()::get,
+        position,
+        new Loader.Options(share.of(), share.of() / own, share.from() / own, threads, 2 * own),
+        this::excerpt);
+  }
+
+  private void stopReading() {
+    if (reading != null) {
+      reading.close();
+      reading = null;
+    }
+  }
+
+  /** An excerpt at random gain; one that is too short goes on in silence. */
+  private Excerpts excerpt(Clip clip) {
+    double gainDb = (2 * clip.draws(Windows.DRAWS).nextDouble() - 1) * recipe.gainDb();
+    float gain = (float) StrictMath.pow(10, gainDb / 20);
+    float[][] sound = clip.pcm().channels();
+    float[][] channels = new float[sound.length][order.length()];
+    for (int c = 0; c < sound.length; c++) {
+      for (int n = 0; n < sound[c].length; n++) {
+        channels[c][n] = sound[c][n] * gain;
+      }
+    }
+    return new Excerpts(
+        codec.features(channels),
+        soundLoss == null ? new float[0] : MagnitudeCodec.mid(channels));
   }
 
   @Override
@@ -283,20 +345,6 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
   @Override
   public long order(Batch batch) {
     return batch.order();
-  }
-
-  /** Samples of a recording; one that is too short goes on in silence. */
-  private float[][] excerpt(int recording, int from, int length) {
-    int available = Math.min(length, setting.dataset().frames(recording) - from);
-    float[][] channels = setting.dataset().read(recording, from, available).channels();
-    if (available == length) {
-      return channels;
-    }
-    float[][] padded = new float[channels.length][length];
-    for (int c = 0; c < channels.length; c++) {
-      System.arraycopy(channels[c], 0, padded[c], 0, available);
-    }
-    return padded;
   }
 
   private Tensor features(float[] rows, int excerpts) {
@@ -324,7 +372,7 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
     Tensor truth = MagnitudeCodec.spectrum(features);
     if (soundLoss != null) {
       decoded = made.soundBN();
-      truth = Tensor.of(part(batch.excerpts.mids, part), share.rows(), samples());
+      truth = Tensor.of(part(batch.excerpts.mids, part), share.rows(), order.length());
       SoundLoss.Terms sound = soundLoss.of(decoded, truth);
       total = total.add(sound.total());
       values.put("soundMel", sound.mel().detach());
@@ -399,10 +447,14 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
 
   /** Logs the mean distances of held-out excerpts to what the codec makes of them. */
   private void measure(long step) {
-    int count = setting.heldOut().size();
+    List<Integer> measured = setting.live(setting.heldOut());
+    if (measured.isEmpty()) {
+      return; // withdrawn, all of them
+    }
+    int count = measured.size();
     double[] distances = new double[3 * count];
     for (int i = replicas.rank(); i < count; i += replicas.count()) {
-      int recording = setting.heldOut().get(i);
+      int recording = measured.get(i);
       int frames = setting.dataset().frames(recording);
       int length = Math.min(frames, MEASURED_SECONDS * codec.sampleRate());
       Pcm original = setting.dataset().read(recording, (frames - length) / 2, length);
@@ -432,6 +484,7 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
   /** Frees everything but the codec, which the later stages go on with. */
   @Override
   public void close() {
+    stopReading();
     closeStep();
     loss.close();
     if (soundLoss != null) {

@@ -31,6 +31,7 @@ import org.descant.training.loop.Learner;
 import org.descant.training.loop.Loop;
 import org.descant.training.loop.Meter;
 import org.descant.training.loop.Optimisation;
+import org.descant.training.loop.Withdrawals;
 import org.descant.training.parallel.Replicas;
 import org.descant.training.recipe.Recipe;
 import org.jspecify.annotations.Nullable;
@@ -81,11 +82,14 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
   private final Tokens tokens;
   private final TokenLm model;
   private final int length;
-  private final Order order;
-  private final Windows windows;
-  private final List<TokenLm.Batch> heldOut;
+  private Order order;
+  private Windows windows;
+  private List<TokenLm.Batch> heldOut;
   private final double[] codebookWeights;
   private final Replicas replicas;
+
+  /** Whether a run is going on; a plan writes nothing. */
+  private boolean training;
 
   private double bestLoss = Double.POSITIVE_INFINITY;
   private long bestStep;
@@ -174,12 +178,31 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
    * @return the last step, over the whole run, or {@link Loop#STOPPED}, after a checkpoint
    */
   public long train(Checkpoints.@Nullable Saved saved, Fingerprint seen) {
-    if (replicas.leads()) {
-      order.write(setting.path());
-    }
+    training = true;
     this.seen = seen;
     long last = new Loop<>(setting.around(), this, setting.lmRules(), seen).run(saved);
     return last == Loop.STOPPED ? last : before() + last;
+  }
+
+  @Override
+  public Withdrawals withdrawals() {
+    return setting.withdrawals();
+  }
+
+  @Override
+  public void withdraw(List<String> fresh) {
+    order = order.without(setting.withdrawals().steps());
+    windows = order.windows();
+    if (training && replicas.leads()) {
+      order.write(setting.path());
+    }
+    if (setting.heldOut().stream().map(setting.dataset()::isrc).anyMatch(fresh::contains)) {
+      // A loss over other recordings is another figure: the best so far cannot be compared with it.
+      heldOut = heldOutBatches();
+      bestLoss = Double.POSITIVE_INFINITY;
+      misses = 0;
+      forgetBest();
+    }
   }
 
   @Override
@@ -365,7 +388,7 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
   private List<TokenLm.Batch> heldOutBatches() {
     var codes = new ArrayList<int[][]>();
     var conditions = new ArrayList<Conditioning>();
-    for (Tokens.Coded coded : tokens.heldOut()) {
+    for (Tokens.Coded coded : live(tokens.heldOut())) {
       CodecLatents latents = tokens.styles().get(coded.recording());
       for (int from = 0; from + length <= coded.length(); from += length) {
         int size = Math.min(latents.frames(), STYLE_FRAMES_MAX);
@@ -387,6 +410,10 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
               codes.subList(from, to).toArray(int[][][]::new), conditions.subList(from, to)));
     }
     return batches;
+  }
+
+  private List<Tokens.Coded> live(List<Tokens.Coded> coded) {
+    return coded.stream().filter(c -> !setting.withdrawals().withdrawn(c.recording())).toList();
   }
 
   // ---------------------------------------------------------------- steps
@@ -428,6 +455,9 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
 
   /** Measures the weights that would ship now on the held-out windows. */
   private void measure(long step, Optimisation optimisation, Meter meter) {
+    if (heldOut.isEmpty()) {
+      return; // withdrawn, all of them
+    }
     long begin = System.nanoTime();
     var values = new LinkedHashMap<String, Double>();
     optimisation.averaged(() -> {
@@ -575,7 +605,7 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
 
   /** How often each token occurs in the trained copies: [codebook][token], natural logarithms. */
   private double[][] unigram() {
-    return logShares(tokens.trained().stream().map(Tokens.Coded::codes).toList(), 1);
+    return logShares(live(tokens.trained()).stream().map(Tokens.Coded::codes).toList(), 1);
   }
 
   private double[][] logShares(List<int[][]> all, double smoothing) {
@@ -600,6 +630,9 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
 
   /** Logs what the held-out tokens need without any context. */
   private void describe() {
+    if (heldOut.isEmpty()) {
+      return;
+    }
     var measured = new ArrayList<int[][]>();
     heldOut.forEach(batch -> measured.addAll(Arrays.asList(batch.codes())));
     double[][] own = logShares(measured, 0);
@@ -689,6 +722,7 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
     saveWeights(model);
     var numbers = new TreeMap<String, Double>();
     seen.saveTo(numbers);
+    setting.withdrawals().saveTo(numbers);
     setting
         .around()
         .writer()

@@ -5,8 +5,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.descant.training.TrainingException;
 import org.descant.training.loop.Fingerprint;
@@ -27,6 +32,8 @@ import tools.jackson.databind.json.JsonMapper;
  * @param steps of the stage
  * @param isrcs of the sources; a recording with several copies has several
  * @param lengths of the sources, in the same order
+ * @param withdrawn of the sources' ISRCs, those that the run does without, each with the run's
+ *     first step without it
  */
 public record Order(
     String stage,
@@ -37,7 +44,8 @@ public record Order(
     long before,
     long steps,
     List<String> isrcs,
-    List<Integer> lengths) {
+    List<Integer> lengths,
+    SortedMap<String, Long> withdrawn) {
   private static final JsonMapper JSON = new JsonMapper();
   private static final String FOLDER = "order";
   private static final int SHOWN = 1000;
@@ -50,9 +58,59 @@ public record Order(
           "the order of %s has %d recordings and %d lengths"
               .formatted(stage, isrcs.size(), lengths.size()));
     }
+    // The files of older runs have none.
+    withdrawn =
+        Collections.unmodifiableSortedMap(
+            Objects.requireNonNullElseGet(withdrawn, () -> new TreeMap<>()));
   }
 
+  /** Nothing withdrawn. */
+  public Order(
+      String stage,
+      long seed,
+      String purpose,
+      int length,
+      int batch,
+      long before,
+      long steps,
+      List<String> isrcs,
+      List<Integer> lengths) {
+    this(stage, seed, purpose, length, batch, before, steps, isrcs, lengths, new TreeMap<>());
+  }
+
+  /** The same order when a run does without some recordings; others may be among them. */
+  Order without(SortedMap<String, Long> steps) {
+    var own = new TreeMap<>(steps);
+    own.keySet().retainAll(isrcs);
+    return new Order(stage, seed, purpose, length, batch, before, this.steps, isrcs, lengths, own);
+  }
+
+  /**
+   * The excerpts with what is withdrawn passed over.
+   *
+   * @throws TrainingException when nothing is left
+   */
   public Windows windows() {
+    Windows windows = asBuilt();
+    for (long step : new TreeSet<>(withdrawn.values())) {
+      if (isrcs.stream().allMatch(isrc -> isOut(isrc, step))) {
+        throw new TrainingException(
+            "every recording that %s learns from is withdrawn; the run ends before step %d"
+                .formatted(stage, step));
+      }
+      long inStage = Math.max(1, step - before);
+      if (inStage <= steps) {
+        windows = windows.without(position(inStage, 0), source -> isOut(isrcs.get(source), step));
+      }
+    }
+    return windows;
+  }
+
+  private boolean isOut(String isrc, long step) {
+    return withdrawn.getOrDefault(isrc, Long.MAX_VALUE) <= step;
+  }
+
+  private Windows asBuilt() {
     return new Windows(
         seed, purpose, lengths.stream().mapToInt(Integer::intValue).toArray(), length);
   }
@@ -80,10 +138,13 @@ public record Order(
     return excerpts;
   }
 
-  /** Sixteen hex digits that stand for the excerpts of the first {@value #SHOWN} steps. */
+  /**
+   * Sixteen hex digits that stand for the excerpts of the first {@value #SHOWN} steps with nothing
+   * withdrawn.
+   */
   public String fingerprint() {
     var fingerprint = new Fingerprint();
-    Windows windows = windows();
+    Windows windows = asBuilt();
     for (long step = 1; step <= Math.min(steps, SHOWN); step++) {
       fingerprint.add(hash(excerpts(windows, this, step)));
     }

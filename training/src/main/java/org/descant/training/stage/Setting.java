@@ -17,6 +17,7 @@ import org.descant.training.loop.Checkpoints;
 import org.descant.training.loop.Loop;
 import org.descant.training.loop.Optimisation;
 import org.descant.training.loop.Schedule;
+import org.descant.training.loop.Withdrawals;
 import org.descant.training.parallel.Replicas;
 import org.descant.training.recipe.Recipe;
 
@@ -28,8 +29,10 @@ import org.descant.training.recipe.Recipe;
  * @param dataset to learn from
  * @param path of the run folder
  * @param around what the loop needs: who listens, where checkpoints go
- * @param trained recordings that are learned from, in the dataset's order
- * @param heldOut recordings that are only measured on
+ * @param trained recordings that are learned from, in the dataset's order, the withdrawn too: those
+ *     keep their numbers in every order and are passed over
+ * @param heldOut recordings that are only measured on, the withdrawn too
+ * @param withdrawals what may not be read any more, and from which step on
  */
 public record Setting(
     Recipe recipe,
@@ -38,7 +41,8 @@ public record Setting(
     Path path,
     Loop.Surroundings around,
     List<Integer> trained,
-    List<Integer> heldOut)
+    List<Integer> heldOut,
+    Withdrawals withdrawals)
     implements AutoCloseable {
 
   /**
@@ -73,11 +77,10 @@ public record Setting(
       double matmulPeak,
       Listeners listeners,
       Replicas replicas) {
-    List<Integer> heldOut =
-        dataset.heldOut(recipe.heldOut()).stream().filter(i -> !dataset.withdrawn(i)).toList();
+    List<Integer> heldOut = dataset.heldOut(recipe.heldOut());
     var trained = new ArrayList<Integer>();
     for (int i = 0; i < dataset.size(); i++) {
-      if (!heldOut.contains(i) && !dataset.withdrawn(i)) {
+      if (!heldOut.contains(i)) {
         trained.add(i);
       }
     }
@@ -99,12 +102,18 @@ public record Setting(
             new CheckpointWriter(checkpoints, listeners.events),
             replicas),
         List.copyOf(trained),
-        heldOut);
+        heldOut,
+        new Withdrawals(dataset));
+  }
+
+  /** Those of some recordings that are not withdrawn. */
+  public List<Integer> live(List<Integer> recordings) {
+    return recordings.stream().filter(i -> !withdrawals.withdrawn(i)).toList();
   }
 
   /** The same with another recipe, for a trial; only one of the two is closed. */
   public Setting with(Recipe other) {
-    return new Setting(other, recipeHash, dataset, path, around, trained, heldOut);
+    return new Setting(other, recipeHash, dataset, path, around, trained, heldOut, withdrawals);
   }
 
   Consumer<MetricLine> log() {

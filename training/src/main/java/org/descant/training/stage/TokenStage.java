@@ -12,6 +12,8 @@ import org.descant.audio.MusicAnnotations;
 import org.descant.audio.Pcm;
 import org.descant.models.codec.CodecLatents;
 import org.descant.models.codec.MagnitudeCodec;
+import org.descant.models.condition.FrameConditions;
+import org.descant.models.condition.GlobalConditions;
 import org.descant.tensor.DType;
 import org.descant.tensor.Safetensors;
 import org.descant.tensor.SafetensorsWriter;
@@ -65,10 +67,11 @@ public final class TokenStage {
 
   /** Codes everything that is not coded yet; {@code null} when a stop was asked for. */
   public @Nullable Tokens code() {
+    setting.withdrawals().refresh(setting.replicas());
     var jobs = new ArrayList<Job>();
     for (int recording = 0; recording < setting.dataset().size(); recording++) {
       boolean own = recording % setting.replicas().count() == setting.replicas().rank();
-      if (own && !isCoded(recording)) {
+      if (own && !setting.withdrawals().withdrawn(recording) && !isCoded(recording)) {
         int frames = setting.dataset().frames(recording);
         List<Copy> copies = copies(recording);
         for (Copy copy : copies) {
@@ -251,6 +254,14 @@ public final class TokenStage {
     var heldOut = new ArrayList<Tokens.Coded>();
     var styles = new ArrayList<CodecLatents>();
     for (int recording = 0; recording < setting.dataset().size(); recording++) {
+      if (setting.withdrawals().withdrawn(recording)) {
+        List<Tokens.Coded> list = setting.heldOut().contains(recording) ? heldOut : trained;
+        for (Copy copy : copies(recording)) {
+          list.add(blank(recording, copy));
+        }
+        styles.add(new CodecLatents(new float[codec.config().latent()], codec.config().latent()));
+        continue;
+      }
       try (Safetensors saved = Safetensors.open(file(recording));
           Scope scope = Scope.open()) {
         String heard = saved.metadata().getOrDefault(HEARD, "");
@@ -275,6 +286,17 @@ public final class TokenStage {
       }
     }
     return new Tokens(trained, heldOut, styles);
+  }
+
+  /** In the place of a withdrawn recording's copy: as long, and nothing in it. Never learned. */
+  private Tokens.Coded blank(int recording, Copy copy) {
+    int frames = frames(recording, copy);
+    return new Tokens.Coded(
+        recording,
+        copy,
+        new int[setting.recipe().lm().model().codebooks()][frames],
+        FrameConditions.from(codec.frameRate(), List.of(), List.of(), List.of(), new int[frames]),
+        GlobalConditions.NONE);
   }
 
   /** The codes that the language model sees: its first codebooks. */

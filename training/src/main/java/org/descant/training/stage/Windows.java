@@ -1,19 +1,19 @@
 package org.descant.training.stage;
 
 import java.util.SplittableRandom;
-import org.descant.shards.SampleOrder;
+import java.util.function.IntPredicate;
+import org.descant.shards.ClipPlan;
 
 /**
- * Random excerpts in an order that is a pure function of (seed, purpose, position): every source is
- * cut into slots of one excerpt's length, a keyed permutation orders all slots of all sources, and
- * an excerpt starts at random within its slot. Immutable.
+ * Random excerpts of what a stage learns from, by the position in its endless sequence: a {@link
+ * ClipPlan} over sources of any unit. Sources that are withdrawn keep their numbers and are passed
+ * over. Immutable.
  */
 public final class Windows {
-  private final long seed;
-  private final String purpose;
-  private final int length;
-  private final int[] lengths;
-  private final long[] firstSlot;
+  /** Purpose of whatever is drawn for an excerpt beside its beginning. */
+  static final String DRAWS = "draws";
+
+  private final ClipPlan plan;
 
   /** An excerpt of a source. */
   public record Window(int source, int from) {}
@@ -23,50 +23,36 @@ public final class Windows {
    * @param length of an excerpt
    */
   Windows(long seed, String purpose, int[] lengths, int length) {
-    this.seed = seed;
-    this.purpose = purpose;
-    this.length = length;
-    this.lengths = lengths.clone();
-    this.firstSlot = new long[lengths.length + 1];
-    for (int i = 0; i < lengths.length; i++) {
-      firstSlot[i + 1] = firstSlot[i] + Math.max(1, lengths[i] / length);
-    }
+    this(ClipPlan.of(seed, purpose, lengths, length));
   }
 
-  /** Slots in an epoch. */
+  private Windows(ClipPlan plan) {
+    this.plan = plan;
+  }
+
+  /** The same without some sources from a position on, beside those that are out already. */
+  Windows without(long position, IntPredicate sources) {
+    return new Windows(plan.without(position, sources));
+  }
+
+  /** Who reads a dataset's recordings by these windows reads by this plan. */
+  ClipPlan plan() {
+    return plan;
+  }
+
+  /** Slots in an epoch, the withdrawn too. */
   public long slots() {
-    return firstSlot[lengths.length];
+    return plan.samples();
   }
 
   /** The excerpt at a position, which runs on over epochs. */
   Window at(long position) {
-    long slot = SampleOrder.sample(Draws.key(seed, purpose + " order", 0), slots(), position);
-    int source = sourceOf(slot);
-    SplittableRandom random = Draws.of(seed, purpose + " start", position);
-    int room = lengths[source] - length;
-    if (room <= 0) {
-      return new Window(source, 0);
-    }
-    int from = (int) (slot - firstSlot[source]) * length + random.nextInt(length);
-    return new Window(source, Math.min(from, room));
+    ClipPlan.Excerpt excerpt = plan.at(position);
+    return new Window(excerpt.recording(), excerpt.from());
   }
 
   /** The random generator of whatever else is drawn for the excerpt at a position. */
   SplittableRandom draws(long position) {
-    return Draws.of(seed, purpose + " draws", position);
-  }
-
-  private int sourceOf(long slot) {
-    int low = 0;
-    int high = lengths.length - 1;
-    while (low < high) {
-      int middle = (low + high + 1) >>> 1;
-      if (firstSlot[middle] <= slot) {
-        low = middle;
-      } else {
-        high = middle - 1;
-      }
-    }
-    return low;
+    return plan.draws(DRAWS, plan.place(position));
   }
 }

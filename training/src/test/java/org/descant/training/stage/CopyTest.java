@@ -13,6 +13,7 @@ import org.descant.audio.Pcm;
 import org.descant.models.codec.CodecConfig;
 import org.descant.models.codec.MagnitudeCodec;
 import org.descant.models.condition.FrameConditions.PitchSpan;
+import org.descant.shards.SampleOrder;
 import org.descant.training.Small;
 import org.descant.training.recipe.Recipe;
 import org.junit.jupiter.api.Test;
@@ -169,6 +170,19 @@ class CopyTest {
       order.add(window);
     }
     assertThat(counts).containsExactly(20, 4, 2, 2);
+    // The order that runs have been recorded with: a slot, and a start within it.
+    for (long position = 0; position < 20; position++) {
+      long slot = SampleOrder.sample(Draws.key(1, "test order", 0), 14, position);
+      int source = slot < 10 ? 0 : slot < 12 ? 1 : slot < 13 ? 2 : 3;
+      int first = List.of(0, 10, 12, 13).get(source);
+      int start = Draws.of(1, "test start", position).nextInt(100);
+      int from = (int) (slot - first) * 100 + start;
+      assertThat(windows.at(position))
+          .isEqualTo(
+              new Windows.Window(source, Math.min(from, Math.max(0, lengths[source] - 100))));
+      assertThat(windows.draws(position).nextLong())
+          .isEqualTo(Draws.of(1, "test draws", position).nextLong());
+    }
     var other = new Windows(2, "test", lengths, 100);
     assertThat(other.at(0).equals(order.get(0)) && other.at(1).equals(order.get(1))).isFalse();
   }
