@@ -11,7 +11,6 @@ import java.util.function.Consumer;
 import org.descant.audio.Pcm;
 import org.descant.models.HouseModel;
 import org.descant.models.ModelCard;
-import org.descant.models.lm.TokenLm;
 import org.descant.rights.Isrc;
 import org.descant.shards.Dataset;
 import org.descant.tensor.DType;
@@ -90,7 +89,7 @@ public final class AttributionIndex {
   public static AttributionIndex build(
       Path modelFolder, Dataset dataset, Consumer<String> progress) {
     try (HouseModel model = HouseModel.load(modelFolder);
-        TokenLm trainable = LossGradients.trainable(model.languageModel())) {
+        Questioned trainable = Questioned.of(model)) {
       List<Isrc> trained = trainedOn(model.card());
       if (!model.card().datasetRoot().equals(dataset.manifest().root())) {
         throw new AttributionException(

@@ -8,24 +8,27 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.descant.models.HouseModel;
-import org.descant.models.lm.TokenLm;
 import org.descant.rights.Isrc;
 import org.descant.rights.RecordingWeight;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Says which recordings shaped a clip of one model. A clip of ten seconds takes a forward and a
- * backward pass of its language model.
+ * backward pass of its language model or flow model.
  *
  * <p>Thread-safe: all work runs on one thread of its own, so callers may be virtual threads.
  */
 public final class Attributor implements AutoCloseable {
   private final ExecutorService worker;
-  private final TokenLm model;
+  private final @Nullable HouseModel flow; // whose codec is asked too
+  private final Questioned model;
   private final LossGradients gradients;
   private final AttributionIndex index;
 
-  private Attributor(ExecutorService worker, TokenLm model, AttributionIndex index) {
+  private Attributor(
+      ExecutorService worker, @Nullable HouseModel flow, Questioned model, AttributionIndex index) {
     this.worker = worker;
+    this.flow = flow;
     this.model = model;
     this.gradients = new LossGradients(model, index.influence().sketchSize(), index.inverseRoots());
     this.index = index;
@@ -51,22 +54,35 @@ public final class Attributor implements AutoCloseable {
 
   private static Attributor load(ExecutorService worker, Path modelFolder) {
     AttributionIndex index = AttributionIndex.read(modelFolder);
-    try (HouseModel model = HouseModel.load(modelFolder)) {
-      if (!index.modelId().equals(model.id())
-          || !index.recordings().equals(AttributionIndex.trainedOn(model.card()))) {
-        throw new AttributionException(
-            "%s belongs to other weights than the model in %s: build it again with `descant evaluate`"
-                .formatted(AttributionIndex.FILE, modelFolder));
-      }
-      TokenLm trainable = LossGradients.trainable(model.languageModel());
-      if (index.inverseRoots().length != LossGradients.blocks(trainable)) {
-        trainable.close();
-        throw new AttributionException(
-            "%s in %s is damaged: build it again with `descant evaluate`"
-                .formatted(AttributionIndex.FILE, modelFolder));
-      }
-      return new Attributor(worker, trainable, index);
+    HouseModel model = HouseModel.load(modelFolder);
+    try {
+      return load(worker, modelFolder, model, index);
+    } catch (RuntimeException e) {
+      model.close();
+      throw e;
     }
+  }
+
+  private static Attributor load(
+      ExecutorService worker, Path modelFolder, HouseModel model, AttributionIndex index) {
+    if (!index.modelId().equals(model.id())
+        || !index.recordings().equals(AttributionIndex.trainedOn(model.card()))) {
+      throw new AttributionException(
+          "%s belongs to other weights than the model in %s: build it again with `descant evaluate`"
+              .formatted(AttributionIndex.FILE, modelFolder));
+    }
+    Questioned trainable = Questioned.of(model);
+    if (index.inverseRoots().length != LossGradients.blocks(trainable)) {
+      trainable.close();
+      throw new AttributionException(
+          "%s in %s is damaged: build it again with `descant evaluate`"
+              .formatted(AttributionIndex.FILE, modelFolder));
+    }
+    if (model.isFlow()) {
+      return new Attributor(worker, model, trainable, index);
+    }
+    model.close();
+    return new Attributor(worker, null, trainable, index);
   }
 
   /** Recordings that weights are given for, sorted by ISRC. */
@@ -78,7 +94,7 @@ public final class Attributor implements AutoCloseable {
    * Weights of all recordings that the model was trained on, sorted by ISRC; not negative, with the
    * sum 1. The same codes give the same weights.
    *
-   * @param codes {@code [codebook][frame]} as the model drew them
+   * @param codes {@code [codebook][frame]} as the model drew them, or of the latents it made
    * @throws AttributionException when the codes are not the model's
    */
   public List<RecordingWeight> attribute(int[][] codes) {
@@ -114,6 +130,9 @@ public final class Attributor implements AutoCloseable {
         worker,
         () -> {
           model.close();
+          if (flow != null) {
+            flow.close();
+          }
           return true;
         });
     worker.shutdown();

@@ -2,18 +2,14 @@ package org.descant.attribution;
 
 import java.util.Arrays;
 import java.util.List;
-import org.descant.models.condition.Conditioning;
-import org.descant.models.condition.FrameConditions;
-import org.descant.models.condition.GlobalConditions;
 import org.descant.models.lm.TokenLm;
-import org.descant.tensor.NoGrad;
 import org.descant.tensor.Scope;
 import org.descant.tensor.Tensor;
 
 /**
- * Gradients of a language model's loss with respect to all of its weights, sketched to a few
- * thousand numbers whose products are those of the gradients. No condition is shown to the model,
- * so that a clip and a recording are asked the same question: how likely are these codes?
+ * Gradients of a model's loss with respect to all of its weights, sketched to a few thousand
+ * numbers whose products are those of the gradients. No condition is shown to the model, so that a
+ * clip and a recording are asked the same question: how likely are these codes?
  *
  * <p>Belongs to a platform thread, one at a time; it overwrites the model's gradients.
  */
@@ -56,10 +52,7 @@ public final class LossGradients {
   /** Added to the Fisher diagonal, as a part of its mean. */
   private static final double DAMPING = 1e-3;
 
-  /** Every condition is dropped, whatever the seed. */
-  private static final TokenLm.Noise ALL_DROPPED = new TokenLm.Noise(1, 0);
-
-  private final TokenLm model;
+  private final Questioned model;
   private final int size;
   private final int window;
   private final float[] inverseRoots;
@@ -72,6 +65,11 @@ public final class LossGradients {
    * @param recordings codes of what the model learned from
    */
   public static LossGradients measured(TokenLm model, int size, List<int[][]> recordings) {
+    return measured(new Questioned.Lm(model), size, recordings);
+  }
+
+  /** The same of any model; it stays open and belongs to the caller. */
+  static LossGradients measured(Questioned model, int size, List<int[][]> recordings) {
     LossGradients plain = new LossGradients(model, size, new float[0]);
     return new LossGradients(model, size, plain.inverseRoots(recordings));
   }
@@ -81,15 +79,14 @@ public final class LossGradients {
    *
    * @param inverseRoots what {@link #inverseRoots()} gave of the same model
    */
-  LossGradients(TokenLm model, int size, float[] inverseRoots) {
+  LossGradients(Questioned model, int size, float[] inverseRoots) {
     if (Integer.bitCount(size) != 1 || size > SIZE_MAX) {
       throw new AttributionException(
           "A sketch has a power of two of numbers, at most %d, not %d".formatted(SIZE_MAX, size));
     }
     this.model = model;
     this.size = size;
-    this.window =
-        Math.min(WINDOW_FRAMES, model.config().context() - model.config().codebooks() + 1);
+    this.window = Math.min(WINDOW_FRAMES, model.context());
     this.inverseRoots = inverseRoots;
   }
 
@@ -99,7 +96,7 @@ public final class LossGradients {
   }
 
   /** Numbers that {@link #inverseRoots()} has for a model. */
-  static int blocks(TokenLm model) {
+  static int blocks(Questioned model) {
     return Math.ceilDiv((int) model.parameters().values().count(), BLOCK);
   }
 
@@ -122,16 +119,6 @@ public final class LossGradients {
       roots[i] = mean > 0 ? (float) (1 / Math.sqrt(squares[i] / mean + DAMPING)) : 1;
     }
     return roots;
-  }
-
-  /** A copy of a model that only runs, with gradients; the caller closes it. */
-  static TokenLm trainable(TokenLm frozen) {
-    TokenLm copy = TokenLm.create(frozen.config(), 0);
-    try (NoGrad noGrad = NoGrad.open();
-        Scope scope = Scope.open()) {
-      copy.parameters().values().copyFrom(frozen.parameters().values());
-    }
-    return copy;
   }
 
   /**
@@ -166,7 +153,7 @@ public final class LossGradients {
     for (int from = start; from < end; from += window) {
       int to = Math.min(end, from + window);
       try (Scope scope = Scope.open()) {
-        Tensor loss = model.loss(unconditional(slice(codes, from, to)), ALL_DROPPED, 0).total();
+        Tensor loss = model.loss(slice(codes, from, to));
         loss.mul((to - from) / (double) (end - start)).backward();
       }
     }
@@ -191,15 +178,8 @@ public final class LossGradients {
     return z ^ z >>> 31;
   }
 
-  private static TokenLm.Batch unconditional(int[][] codes) {
-    FrameConditions frames =
-        FrameConditions.from(1, List.of(), List.of(), List.of(), new int[codes[0].length]);
-    return new TokenLm.Batch(
-        new int[][][] {codes}, List.of(new Conditioning(frames, GlobalConditions.NONE)));
-  }
-
   private int[][] slice(int[][] codes, int from, int to) {
-    int[][] part = new int[model.config().codebooks()][];
+    int[][] part = new int[model.codebooks()][];
     for (int k = 0; k < part.length; k++) {
       part[k] = Arrays.copyOfRange(codes[k], from, to);
     }
@@ -207,7 +187,7 @@ public final class LossGradients {
   }
 
   private void require(int[][] codes) {
-    int books = model.config().codebooks();
+    int books = model.codebooks();
     if (codes.length < books) {
       throw new AttributionException(
           "The model reads %d codebooks, the codes have %d; take them from the model's own codec"

@@ -69,6 +69,23 @@ class AttributorTest {
   }
 
   @Test
+  void clipsOfAFlowModelAreAttributedAlike() throws Exception {
+    Small.flow(folder, dataset);
+    AttributionIndex.build(folder, dataset);
+    int[][] codes = Small.codes(7, 100);
+    try (Attributor attributor = Attributor.open(folder)) {
+      List<RecordingWeight> weights = attributor.attribute(codes);
+      assertThat(weights)
+          .extracting(w -> w.isrc().toString())
+          .containsExactly("QZTST2600001", "QZTST2600002", "QZTST2600003");
+      assertThat(weights.stream().mapToDouble(RecordingWeight::weight).sum())
+          .isCloseTo(1, within(1e-9));
+      assertThat(attributor.attribute(codes)).isEqualTo(weights);
+      assertThat(attributor.attribute(Small.codes(8, 100))).isNotEqualTo(weights);
+    }
+  }
+
+  @Test
   void aMissingIndexIsNamed() {
     Small.model(folder, dataset, 1);
     assertThatThrownBy(() -> Attributor.open(folder))

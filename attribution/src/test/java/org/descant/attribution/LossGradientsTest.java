@@ -28,9 +28,9 @@ class LossGradientsTest {
 
   /** Gradients in the metric in which all weights count the same. */
   private static LossGradients plain(TokenLm lm) {
-    float[] ones = new float[LossGradients.blocks(lm)];
+    float[] ones = new float[LossGradients.blocks(new Questioned.Lm(lm))];
     Arrays.fill(ones, 1);
-    return new LossGradients(lm, SIZE, ones);
+    return new LossGradients(new Questioned.Lm(lm), SIZE, ones);
   }
 
   private static double dot(float[] a, float[] b) {
@@ -139,7 +139,7 @@ class LossGradientsTest {
           .isInstanceOf(AttributionException.class);
       assertThatThrownBy(() -> gradients.of(new int[][] {{}, {}}))
           .isInstanceOf(AttributionException.class);
-      assertThatThrownBy(() -> new LossGradients(lm, 1000, new float[0]))
+      assertThatThrownBy(() -> new LossGradients(new Questioned.Lm(lm), 1000, new float[0]))
           .isInstanceOf(AttributionException.class)
           .hasMessageContaining("power of two");
     }

@@ -3,6 +3,7 @@ package org.descant.attribution;
 import java.nio.file.Path;
 import java.time.LocalDate;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
@@ -15,6 +16,8 @@ import org.descant.models.codec.MagnitudeCodec;
 import org.descant.models.condition.Conditioning;
 import org.descant.models.condition.FrameConditions;
 import org.descant.models.condition.GlobalConditions;
+import org.descant.models.flow.FlowConfig;
+import org.descant.models.flow.FlowModel;
 import org.descant.models.lm.TokenLm;
 import org.descant.models.lm.TokenLmConfig;
 import org.descant.rights.Agreement;
@@ -101,8 +104,7 @@ final class Small {
     return new Pcm(new float[][] {samples}, rate);
   }
 
-  /** A model of random weights whose card lists the dataset's recordings, the last one held out. */
-  static ModelCard model(Path folder, Dataset dataset, long seed) {
+  private static List<ModelCard.TrainedOn> recordings(Dataset dataset) {
     List<ModelCard.TrainedOn> recordings = new ArrayList<>();
     for (int i = dataset.size() - 1; i >= 0; i--) {
       recordings.add(
@@ -116,6 +118,12 @@ final class Small {
               i == dataset.size() - 1,
               List.of()));
     }
+    return recordings;
+  }
+
+  /** A model of random weights whose card lists the dataset's recordings, the last one held out. */
+  static ModelCard model(Path folder, Dataset dataset, long seed) {
+    List<ModelCard.TrainedOn> recordings = recordings(dataset);
     try (MagnitudeCodec codec = MagnitudeCodec.create(CODEC, seed);
         TokenLm lm = TokenLm.create(LM, seed)) {
       ModelCard draft =
@@ -133,6 +141,45 @@ final class Small {
               CODEC,
               LM);
       return HouseModel.save(folder, codec, lm, draft);
+    }
+  }
+
+  /** A flow model that has learned a little from noise, so that all of it has gradients. */
+  static ModelCard flow(Path folder, Dataset dataset) {
+    FlowConfig config = new FlowConfig(16, 1, 2, 24, CODEC.latent(), 2 * CODEC.latent(), 40);
+    try (MagnitudeCodec codec = MagnitudeCodec.create(CODEC, 1);
+        FlowModel flow = FlowModel.create(config, 1);
+        AdamW optimizer = new AdamW(flow.parameters(), AdamW.Options.DEFAULT)) {
+      float[][] latents = new float[4][];
+      for (int i = 0; i < latents.length; i++) {
+        latents[i] = codec.dequantise(codes(i, 40));
+      }
+      var batch = new FlowModel.Batch(latents, Collections.nCopies(4, nothing(40)));
+      for (int step = 0; step < 5; step++) {
+        try (var scope = org.descant.tensor.Scope.open()) {
+          flow.parameters().zeroGradients();
+          flow.loss(batch, FlowModel.Noise.NONE, step).backward();
+          optimizer.step(3e-3);
+        }
+      }
+      return HouseModel.save(
+          folder,
+          codec,
+          flow,
+          new ModelCard(
+              "",
+              "small",
+              "none",
+              "small",
+              "",
+              dataset.manifest().root(),
+              recordings(dataset),
+              new TreeMap<>(),
+              new TreeMap<>(),
+              null,
+              CODEC,
+              null,
+              config));
     }
   }
 

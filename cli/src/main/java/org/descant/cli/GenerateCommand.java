@@ -86,6 +86,27 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(names = "--new-only", description = "leave out the clip that was there")
   boolean onlyNew;
 
+  @Option(names = "--steps", paramLabel = "N", description = "of a flow model; default: 16")
+  @Nullable Integer steps;
+
+  @Option(
+      names = "--begin-from",
+      paramLabel = "CLIP",
+      description = "a clip of this house, by its id or its file, that a flow model begins from")
+  @Nullable String beginFrom;
+
+  @Option(
+      names = "--strength",
+      paramLabel = "S",
+      description = "how much of --begin-from is made anew, over 0 to 1 (default)")
+  @Nullable Double strength;
+
+  @Option(
+      names = "--keep",
+      paramLabel = "A-B",
+      description = "seconds of --begin-from that are kept")
+  @Nullable String keep;
+
   @Option(names = "--model", paramLabel = "M", defaultValue = DEFAULT_MODEL)
   String model = DEFAULT_MODEL;
 
@@ -135,7 +156,11 @@ final class GenerateCommand implements Callable<Integer> {
         fillIn == null ? null : clipId.apply(fillIn),
         from,
         to,
-        onlyNew ? Boolean.TRUE : null);
+        onlyNew ? Boolean.TRUE : null,
+        steps,
+        beginFrom == null ? null : clipId.apply(beginFrom),
+        strength,
+        keep);
   }
 
   /** Whether a melody's words name a clip, by its id or its file, rather than notes. */

@@ -160,7 +160,8 @@ final class ModelsCommand implements Callable<Integer> {
 
     @Option(
         names = "--check",
-        description = "hash the files of a pulled or tuned model or a release again; status 1: damaged")
+        description =
+            "hash the files of a pulled or tuned model or a release again; status 1: damaged")
     boolean check;
 
     @Override
@@ -175,6 +176,7 @@ final class ModelsCommand implements Callable<Integer> {
       }
       ModelCard card = ModelCard.read(folder);
       out.say("%s %s (%s)", card.name(), card.id(), card.licence());
+      out.say("a codec and a %s", card.kind());
       out.say("recipe %s %s", card.recipe(), card.recipeHash());
       out.say("dataset root %s", card.datasetRoot());
       for (ModelCard.TrainedOn recording : card.recordings()) {

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.BiFunction;
 import org.descant.lab.Span;
 import org.descant.lab.TraceSummary;
 import org.descant.shards.Dataset;
@@ -49,8 +50,13 @@ final class ProfileCommand implements Callable<Integer> {
       description = "Default: the newest of this home.")
   @Nullable String dataset;
 
-  @Option(names = "--stage", paramLabel = "STAGE", description = "codec or lm (default).")
-  Profile.Stage stage = Profile.Stage.LM;
+  @Option(
+      names = "--stage",
+      paramLabel = "STAGE",
+      description = "codec, or lm or flow, the last (default).")
+  Profile.@Nullable Stage asked;
+
+  private Profile.Stage stage = Profile.Stage.CODEC;
 
   @Option(names = "--steps", paramLabel = "N", description = "Steps to record (default: 3).")
   int steps = 3;
@@ -67,18 +73,16 @@ final class ProfileCommand implements Callable<Integer> {
     Path home = parent.main.homeFolder();
     Path trace;
     Profile.Recorded recorded;
-    try (Dataset opened = Dataset.open(datasetFolder(home));
-        Scratch scratch = new Scratch(home, "profile")) {
-      Path run = scratch.folder().resolve("run");
-      if (TrainTune.takes(recipe)) {
-        TuneRecipe effective = TrainTune.effective(home, recipe, null, overrides);
-        trace = file != null ? file : defaultFile(home, Tuner.runId(effective));
-        recorded = Profile.record(effective, opened, steps, run, trace);
-      } else {
-        Recipe effective = RecipeText.withOverrides(Recipes.named(recipe), overrides);
-        trace = file != null ? file : defaultFile(home, Trainer.runId(effective));
-        recorded = Profile.record(effective, opened, stage, steps, run, trace);
-      }
+    if (TrainTune.takes(recipe)) {
+      TuneRecipe effective = TrainTune.effective(home, recipe, null, overrides);
+      trace = file != null ? file : defaultFile(home, Tuner.runId(effective));
+      recorded = record(home, (data, run) -> Profile.record(effective, data, steps, run, trace));
+    } else {
+      Recipe effective = RecipeText.withOverrides(Recipes.named(recipe), overrides);
+      stage = asked != null ? asked : Profile.Stage.lastOf(effective);
+      trace = file != null ? file : defaultFile(home, Trainer.runId(effective));
+      recorded =
+          record(home, (data, run) -> Profile.record(effective, data, stage, steps, run, trace));
     }
     MatrixPeak peak = MatrixPeak.measure(recorded.precision(), PEAK_SECONDS_PER_SIZE);
     TraceSummary summary = TraceSummary.read(trace);
@@ -91,6 +95,14 @@ final class ProfileCommand implements Callable<Integer> {
     document.put("spans", spans);
     out.document(document);
     return Exit.DONE;
+  }
+
+  private Profile.Recorded record(Path home, BiFunction<Dataset, Path, Profile.Recorded> recorder)
+      throws IOException {
+    try (Dataset opened = Dataset.open(datasetFolder(home));
+        Scratch scratch = new Scratch(home, "profile")) {
+      return recorder.apply(opened, scratch.folder().resolve("run"));
+    }
   }
 
   private Path defaultFile(Path home, String run) throws IOException {

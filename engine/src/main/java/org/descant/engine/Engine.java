@@ -8,6 +8,7 @@ import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CancellationException;
@@ -29,6 +30,7 @@ import org.descant.models.condition.GlobalConditions;
 import org.descant.models.condition.Guidance;
 import org.descant.models.condition.Melody;
 import org.descant.models.condition.Planner;
+import org.descant.models.flow.FlowModel;
 import org.descant.models.hub.PulledModel;
 import org.descant.models.lm.Decoder;
 import org.descant.models.lm.Sampling;
@@ -46,6 +48,12 @@ import org.jspecify.annotations.Nullable;
 public final class Engine implements AutoCloseable {
   /** Frames of codes per push into the codec: about 0.37 s, so the first sound comes early. */
   private static final int FRAMES_PER_PUSH = 16;
+
+  /** A flow model's window begins with this part of the one before. */
+  private static final int OVERLAP_PART = 4;
+
+  /** Sets the noise of a clip's windows apart. */
+  private static final long WINDOW_SEED = 0x9e3779b97f4a7c15L;
 
   /** Below this level samples pass as they are; above it they bend, and never reach full scale. */
   private static final float LIMITER_KNEE = 0.85f;
@@ -113,7 +121,7 @@ public final class Engine implements AutoCloseable {
    * from whose tags are nearest to what was asked, drawn by the seed among the nearest three.
    *
    * @throws EngineException when this model cannot do what is asked: follow a melody, fill a span,
-   *     or one as long
+   *     or one as long, go in steps, or begin from a sound
    */
   public GenerationRequest resolve(GenerationRequest request) {
     requireAble(request);
@@ -159,10 +167,45 @@ public final class Engine implements AutoCloseable {
         request.seed(),
         request.guidance(),
         request.melody(),
-        request.around());
+        request.around(),
+        model.isFlow() && request.steps() == null
+            ? Integer.valueOf(GenerationRequest.STEPS_DEFAULT)
+            : request.steps(),
+        request.source());
   }
 
   private void requireAble(GenerationRequest request) {
+    if (model.isFlow()) {
+      requireFlow(request);
+    } else {
+      requireTokens(request);
+    }
+  }
+
+  private void requireFlow(GenerationRequest request) {
+    if (request.melody() != null || request.around() != null) {
+      throw new EngineException(
+          "The model "
+              + info.name()
+              + " is a flow model, which follows no melody, goes on from no clip and fills no span;"
+              + " give it a clip to begin from and the seconds of it to keep, or take a token"
+              + " model.");
+    }
+    Source source = request.source();
+    if (source != null && source.sound().seconds() < request.seconds()) {
+      throw new EngineException(
+          "The sound to begin from lasts %.2f seconds; ask for at most that."
+              .formatted(source.sound().seconds()));
+    }
+  }
+
+  private void requireTokens(GenerationRequest request) {
+    if (request.steps() != null || request.source() != null) {
+      throw new EngineException(
+          "The model %s draws tokens one after the other; steps, a sound to begin from and seconds"
+                  .formatted(info.name())
+              + " to keep belong to flow models.");
+    }
     TokenLmConfig config = model.languageModel().config();
     if (request.melody() != null && !config.melody()) {
       throw new EngineException(
@@ -213,7 +256,7 @@ public final class Engine implements AutoCloseable {
    * list gives the same samples; one of its clips made alone may differ, since sums over another
    * number of rows round otherwise and a draw can tip over.
    *
-   * @throws EngineException when there are none, or they differ in length or guidance
+   * @throws EngineException when there are none, or they differ in length, guidance or steps
    */
   public List<Generation> generateAll(List<GenerationRequest> requests) {
     if (requests.isEmpty()) {
@@ -225,10 +268,12 @@ public final class Engine implements AutoCloseable {
         throw new EngineException(
             "A clip that goes on from another, or fills a span of it, is made alone.");
       }
-      if (request.seconds() != first.seconds() || !request.guidance().equals(first.guidance())) {
+      if (request.seconds() != first.seconds()
+          || !request.guidance().equals(first.guidance())
+          || !Objects.equals(request.steps(), first.steps())) {
         throw new EngineException(
-            "Clips that are made side by side have one length and one guidance; make those that"
-                + " differ one after the other.");
+            "Clips that are made side by side have one length, one guidance and one number of"
+                + " steps; make those that differ one after the other.");
       }
     }
     return generate(requests, (clip, chunk) -> {}, () -> false);
@@ -296,7 +341,8 @@ public final class Engine implements AutoCloseable {
     if (around == null) {
       long samples = Math.round(request.seconds() * codec.sampleRate());
       int frames = Math.toIntExact(Math.ceilDiv(samples, size));
-      int[][] none = new int[model.languageModel().config().codebooks()][0];
+      int books = model.isFlow() ? codec.codebooks() : model.languageModel().config().codebooks();
+      int[][] none = new int[books][0];
       return new Whole(none, frames, none, 0, frames, 0, samples);
     }
     Pcm sound = around.sound().resampled(codec.sampleRate());
@@ -357,7 +403,7 @@ public final class Engine implements AutoCloseable {
     return all;
   }
 
-  /** One run of the decoder with its codec streams. */
+  /** One run of the model with its codec streams. */
   private final class Session {
     private final List<GenerationRequest> requests;
     private final Listeners listeners;
@@ -373,7 +419,24 @@ public final class Engine implements AutoCloseable {
     }
 
     List<Generation> run(BooleanSupplier cancelled) {
+      Runnable check =
+          () -> {
+            if (cancelled.getAsBoolean()) {
+              throw new CancellationException("The generation was cancelled.");
+            }
+          };
       List<Conditioning> conditions = requests.stream().map(this::conditions).toList();
+      try {
+        for (int i = 0; i < requests.size(); i++) {
+          clips.add(new Clip(i));
+        }
+        return model.isFlow() ? flow(conditions, check) : tokens(conditions, check);
+      } finally {
+        clips.forEach(Clip::close);
+      }
+    }
+
+    private List<Generation> tokens(List<Conditioning> conditions, Runnable check) {
       long[] seeds = requests.stream().mapToLong(GenerationRequest::seed).toArray();
       Guidance guidance = requests.getFirst().guidance();
       try (Decoder decoder =
@@ -385,16 +448,11 @@ public final class Engine implements AutoCloseable {
                   sampling(),
                   seeds,
                   Collections.nCopies(requests.size(), whole.given()))) {
-        for (int i = 0; i < requests.size(); i++) {
-          clips.add(new Clip(i));
-          clips.get(i).push(whole.before());
-        }
+        clips.forEach(clip -> clip.push(whole.before()));
         int given = decoder.framesGiven();
         int pushed = given;
         while (!decoder.done()) {
-          if (cancelled.getAsBoolean()) {
-            throw new CancellationException("The generation was cancelled.");
-          }
+          check.run();
           int ready = decoder.step();
           if (ready - pushed >= FRAMES_PER_PUSH || decoder.done()) {
             for (int i = 0; i < clips.size(); i++) {
@@ -410,8 +468,103 @@ public final class Engine implements AutoCloseable {
           all.add(clips.get(i).finish(joined(whole.before(), made, whole.after())));
         }
         return all;
-      } finally {
-        clips.forEach(Clip::close);
+      }
+    }
+
+    /**
+     * Window by window: each begins with the end of the one before, which is held by the inpainting
+     * mask, so the evaluations of a long clip are 4/3 of those that its frames need. What leaves is
+     * the sound of the latents' codes, so that credits and the search for copies look at what is
+     * heard.
+     */
+    private List<Generation> flow(List<Conditioning> conditions, Runnable check) {
+      FlowModel flow = model.flow();
+      int size = flow.config().latent();
+      int context = flow.config().context();
+      GenerationRequest first = requests.getFirst();
+      var sampler =
+          new FlowModel.Sampler(FlowModel.Walk.EULER, Objects.requireNonNull(first.steps()));
+      List<Begun> begun = requests.stream().map(request -> new Begun(request, size)).toList();
+      int frames = whole.frames();
+      int done = 0;
+      for (int window = 0; done < frames; window++) {
+        int from = Math.max(0, done - context / OVERLAP_PART);
+        int to = Math.min(frames, from + context);
+        List<FlowModel.Clip> asked = new ArrayList<>();
+        for (int i = 0; i < begun.size(); i++) {
+          Conditioning all = conditions.get(i);
+          asked.add(
+              new FlowModel.Clip(
+                  new Conditioning(all.frames().slice(from, to), all.global()),
+                  begun.get(i).given(from, done, to),
+                  requests.get(i).seed() + window * WINDOW_SEED));
+        }
+        float[][] made = flow.sample(asked, first.guidance(), sampler, check);
+        for (int i = 0; i < made.length; i++) {
+          begun.get(i).take(made[i], from, done, to);
+        }
+        for (int at = done; at < to; at += FRAMES_PER_PUSH) {
+          check.run();
+          for (int i = 0; i < clips.size(); i++) {
+            clips.get(i).push(begun.get(i).codes(at, Math.min(to, at + FRAMES_PER_PUSH)));
+          }
+        }
+        done = to;
+      }
+      List<Generation> made = new ArrayList<>();
+      for (int i = 0; i < clips.size(); i++) {
+        made.add(clips.get(i).finish(begun.get(i).codes(0, frames)));
+      }
+      return made;
+    }
+
+    /** A clip's latents: those of its source, and over them those that are made. */
+    private final class Begun {
+      private final int size;
+      private final float[] latents;
+      private final boolean[] keep = new boolean[whole.frames()];
+      private final int[][] codes = new int[model.codec().codebooks()][whole.frames()];
+      private final float noise;
+
+      Begun(GenerationRequest request, int size) {
+        this.size = size;
+        this.latents = new float[whole.frames() * size];
+        Source source = request.source();
+        if (source == null) {
+          this.noise = 1;
+          return;
+        }
+        MagnitudeCodec codec = model.codec();
+        this.noise = (float) source.strength();
+        Pcm sound = source.sound().resampled(codec.sampleRate());
+        float[] all = codec.encodeLatents(sound.channels());
+        System.arraycopy(all, 0, latents, 0, Math.min(all.length, latents.length));
+        int last = (int) Math.min(keep.length, Math.round(source.keepTo() * codec.frameRate()));
+        for (int t = (int) Math.round(source.keepFrom() * codec.frameRate()); t < last; t++) {
+          keep[t] = true;
+        }
+      }
+
+      /** What a window begins from, of which the frames up to {@code done} are made. */
+      FlowModel.@Nullable Given given(int from, int done, int to) {
+        boolean[] kept = Arrays.copyOfRange(keep, from, to);
+        Arrays.fill(kept, 0, done - from, true);
+        float[] rows = Arrays.copyOfRange(latents, from * size, to * size);
+        return noise < 1
+            ? new FlowModel.Variation(rows, noise, kept)
+            : new FlowModel.Inpainting(rows, kept);
+      }
+
+      void take(float[] made, int from, int done, int to) {
+        System.arraycopy(made, (done - from) * size, latents, done * size, (to - done) * size);
+        int[][] part = model.codec().quantise(Arrays.copyOfRange(latents, done * size, to * size));
+        for (int k = 0; k < codes.length; k++) {
+          System.arraycopy(part[k], 0, codes[k], done, to - done);
+        }
+      }
+
+      int[][] codes(int from, int to) {
+        return part(codes, from, to);
       }
     }
 

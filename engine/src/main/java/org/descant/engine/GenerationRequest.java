@@ -23,8 +23,11 @@ import org.jspecify.annotations.Nullable;
  * @param tags at most {@value #TAGS_MAX} of at most {@value #TAG_CHARS_MAX} characters
  * @param seed of every draw
  * @param guidance classifier-free guidance of all conditions together or of some, each 1 to 8
- * @param melody to follow, for a model that learned to; null for none
- * @param around music to go on from, or to fill a span of; null for none
+ * @param melody to follow, for a token model that learned to; null for none
+ * @param around music that a token model goes on from, or fills a span of; null for none
+ * @param steps of a flow model from noise to music, 1 to {@value #STEPS_MAX}, {@value
+ *     #STEPS_DEFAULT} when null; other models have none
+ * @param source what a flow model begins from, null for noise alone
  */
 public record GenerationRequest(
     String text,
@@ -36,7 +39,9 @@ public record GenerationRequest(
     long seed,
     Guidance guidance,
     @Nullable Melody melody,
-    @Nullable Surroundings around) {
+    @Nullable Surroundings around,
+    @Nullable Integer steps,
+    @Nullable Source source) {
   public static final int TEXT_CHARS_MAX = 2_000;
   public static final int TAGS_MAX = 16;
   public static final int TAG_CHARS_MAX = 60;
@@ -45,6 +50,8 @@ public record GenerationRequest(
   public static final double TEMPO_MIN = 40;
   public static final double TEMPO_MAX = 220;
   public static final double GUIDANCE_DEFAULT = 2;
+  public static final int STEPS_DEFAULT = 16;
+  public static final int STEPS_MAX = 100;
   private static final double GUIDANCE_MAX = 8;
 
   public GenerationRequest {
@@ -82,6 +89,9 @@ public record GenerationRequest(
               .formatted(TAGS_MAX, TAG_CHARS_MAX));
     }
     guidance.terms().forEach(term -> requireGuidance(term.scale()));
+    if (steps != null && (steps < 1 || steps > STEPS_MAX)) {
+      throw new EngineException("Steps are 1 to %d, were %d.".formatted(STEPS_MAX, steps));
+    }
     tags = tags.stream().map(String::strip).filter(tag -> !tag.isEmpty()).distinct().toList();
   }
 
@@ -96,7 +106,7 @@ public record GenerationRequest(
       long seed,
       double guidance,
       @Nullable Surroundings around) {
-    this(text, seconds, tempoBpm, key, tags, style, seed, all(guidance), null, around);
+    this(text, seconds, tempoBpm, key, tags, style, seed, all(guidance), null, around, null, null);
   }
 
   /** One scale for all conditions, no melody, nothing around. */
@@ -127,12 +137,12 @@ public record GenerationRequest(
    * The same with scales as {@link Guidance#parse} reads them, such as {@code style=2,melody=3}.
    */
   public GenerationRequest withGuidance(String scales) {
-    return with(read(() -> Guidance.parse(scales)), melody, around);
+    return with(read(() -> Guidance.parse(scales)), melody, around, steps, source);
   }
 
   /** The same with a melody as {@link Melody#parse} reads it, such as {@code C4 E4 G4:2}. */
   public GenerationRequest withMelody(String notes) {
-    return with(guidance, read(() -> Melody.parse(notes)), around);
+    return with(guidance, read(() -> Melody.parse(notes)), around, steps, source);
   }
 
   /**
@@ -148,18 +158,38 @@ public record GenerationRequest(
         Arrays.stream(MelodyLine.between(sound, beats))
             .mapToObj(pitch -> pitch == MelodyLine.NOTHING ? FrameConditions.REST : pitch)
             .toList();
-    return with(guidance, new Melody(pitches), around);
+    return with(guidance, new Melody(pitches), around, steps, source);
   }
 
   /** The same with music around it. */
   public GenerationRequest withSurroundings(Surroundings surroundings) {
-    return with(guidance, melody, surroundings);
+    return with(guidance, melody, surroundings, steps, source);
+  }
+
+  /** The same with what only flow models know. */
+  public GenerationRequest withFlow(@Nullable Integer number, @Nullable Source sound) {
+    return with(guidance, melody, around, number, sound);
   }
 
   private GenerationRequest with(
-      Guidance scales, @Nullable Melody notes, @Nullable Surroundings surroundings) {
+      Guidance scales,
+      @Nullable Melody notes,
+      @Nullable Surroundings surroundings,
+      @Nullable Integer number,
+      @Nullable Source sound) {
     return new GenerationRequest(
-        text, seconds, tempoBpm, key, tags, style, seed, scales, notes, surroundings);
+        text,
+        seconds,
+        tempoBpm,
+        key,
+        tags,
+        style,
+        seed,
+        scales,
+        notes,
+        surroundings,
+        number,
+        sound);
   }
 
   private static <T> T read(Supplier<T> reader) {

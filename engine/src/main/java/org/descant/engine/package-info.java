@@ -4,6 +4,7 @@
  *
  * <pre>
  *  GenerationRequest → Planner (conditions per frame) → Decoder (codes) → streaming codec → chunks
+ *                                                      FlowModel (latents, window by window, → codes)
  * </pre>
  *
  * <p>What must hold: the same model, request and thread count give the same samples; a style

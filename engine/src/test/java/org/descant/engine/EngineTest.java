@@ -23,7 +23,6 @@ import org.descant.models.ModelCard;
 import org.descant.models.codec.CodecConfig;
 import org.descant.models.codec.CodecLoss;
 import org.descant.models.codec.MagnitudeCodec;
-import org.descant.models.condition.Guidance;
 import org.descant.models.lm.TokenLm;
 import org.descant.models.lm.TokenLmConfig;
 import org.descant.rights.Agreement;
@@ -101,7 +100,7 @@ class EngineTest {
   }
 
   /** The codec begins as the best linear one of a tune, so that codes make a difference. */
-  private static void startFromATune(MagnitudeCodec codec) {
+  static void startFromATune(MagnitudeCodec codec) {
     float[] tune = new float[12 * 44_100];
     SplittableRandom random = new SplittableRandom(1);
     for (int start = 0; start < tune.length; start += 11_025) {
@@ -123,7 +122,7 @@ class EngineTest {
     }
   }
 
-  private static ModelCard.TrainedOn trained(
+  static ModelCard.TrainedOn trained(
       String isrc, String artist, List<String> tags, double bpm, String key, boolean heldOut) {
     return new ModelCard.TrainedOn(isrc, "Song", artist, tags, bpm, key, heldOut, List.of());
   }
@@ -441,8 +440,7 @@ class EngineTest {
         List.of(),
         null,
         3,
-        Guidance.all(2),
-        null,
+        2,
         span);
   }
 

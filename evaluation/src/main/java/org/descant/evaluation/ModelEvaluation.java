@@ -246,6 +246,11 @@ public final class ModelEvaluation {
       EvaluationReport.Distances distance = null;
       EvaluationReport.Speed speed = null;
       ReliabilityStudy.Result reliability = null;
+      if (options.parts().contains(Part.RELIABILITY) && !wants(Part.RELIABILITY)) {
+        progress.accept(
+            "reliability: the study trains token models, so it is left out for a flow model; its"
+                + " clips are credited in equal shares");
+      }
       if (wants(Part.CODEC)) {
         pace.begin();
         List<Pcm> excerpts = heldOutExcerpts();
@@ -314,8 +319,11 @@ public final class ModelEvaluation {
       return report;
     }
 
+    /**
+     * The reliability study trains token models, so it says nothing of a flow model's gradients.
+     */
     private boolean wants(Part part) {
-      return options.parts().contains(part);
+      return options.parts().contains(part) && (part != Part.RELIABILITY || card.flow() == null);
     }
 
     /** The parts that will be done, in their order. */

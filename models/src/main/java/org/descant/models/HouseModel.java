@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;
 import org.descant.models.codec.MagnitudeCodec;
+import org.descant.models.flow.FlowModel;
 import org.descant.models.lm.TokenLm;
 import org.descant.tensor.DType;
 import org.descant.tensor.Int8Weight;
@@ -25,10 +26,11 @@ import org.descant.tensor.SafetensorsWriter;
 import org.descant.tensor.Scope;
 import org.descant.tensor.Tensor;
 import org.descant.tensor.TensorException;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A trained model as it is shipped: a folder with {@code model.safetensors} (codec and language
- * model) and {@code card.json}.
+ * A trained model as it is shipped: a folder with {@code model.safetensors} (a codec, and a
+ * language model of its tokens or a flow model of its latents) and {@code card.json}.
  *
  * <p>Matrices are stored as int8 with one scale per row, everything else as fp32; the file's
  * SHA-256 is the model's id. A scale has 17 significant bits, so that 127 · scale is exact in fp32
@@ -41,15 +43,22 @@ public final class HouseModel implements AutoCloseable {
 
   private static final String CODEC = "codec.";
   private static final String LANGUAGE_MODEL = "lm.";
+  private static final String FLOW = "flow.";
 
   private final ModelCard card;
   private final MagnitudeCodec codec;
-  private final TokenLm languageModel;
+  private final @Nullable TokenLm languageModel;
+  private final @Nullable FlowModel flow;
 
-  private HouseModel(ModelCard card, MagnitudeCodec codec, TokenLm languageModel) {
+  private HouseModel(
+      ModelCard card,
+      MagnitudeCodec codec,
+      @Nullable TokenLm languageModel,
+      @Nullable FlowModel flow) {
     this.card = card;
     this.codec = codec;
     this.languageModel = languageModel;
+    this.flow = flow;
   }
 
   /** What it is and what it was trained on. */
@@ -66,8 +75,35 @@ public final class HouseModel implements AutoCloseable {
     return codec;
   }
 
+  /** Whether a flow model of latents makes the music, and not a language model of tokens. */
+  public boolean isFlow() {
+    return flow != null;
+  }
+
+  /**
+   * What draws tokens.
+   *
+   * @throws ModelException when this is a flow model
+   */
   public TokenLm languageModel() {
+    if (languageModel == null) {
+      throw new ModelException(
+          card.name()
+              + " is a flow model, which makes latents; it has no language model of tokens");
+    }
     return languageModel;
+  }
+
+  /**
+   * What makes latents.
+   *
+   * @throws ModelException when this is a token language model
+   */
+  public FlowModel flow() {
+    if (flow == null) {
+      throw new ModelException(card.name() + " is a token language model; it has no flow model");
+    }
+    return flow;
   }
 
   /**
@@ -95,23 +131,32 @@ public final class HouseModel implements AutoCloseable {
               + "; fetch the model again");
     }
     MagnitudeCodec codec = MagnitudeCodec.frozen(card.codec());
-    TokenLm languageModel = TokenLm.frozen(card.languageModel());
+    TokenLm languageModel =
+        card.languageModel() == null ? null : TokenLm.frozen(card.languageModel());
+    FlowModel flow = card.flow() == null ? null : FlowModel.frozen(card.flow());
+    HouseModel model = new HouseModel(card, codec, languageModel, flow);
     try (Safetensors file = Safetensors.open(weights)) {
       codec.parameters().restoreFrom(CODEC, file);
-      languageModel.parameters().restoreFrom(LANGUAGE_MODEL, file);
+      if (languageModel != null) {
+        languageModel.parameters().restoreFrom(LANGUAGE_MODEL, file);
+      }
+      if (flow != null) {
+        flow.parameters().restoreFrom(FLOW, file);
+      }
     } catch (TensorException e) {
-      codec.close();
-      languageModel.close();
+      model.close();
       throw new ModelException("Cannot load the model in " + folder + ": " + e.getMessage(), e);
     }
     codec.pack();
-    languageModel.pack();
-    return new HouseModel(card, codec, languageModel);
+    if (languageModel != null) {
+      languageModel.pack();
+    }
+    return model;
   }
 
   /** Saves this model again: the same bytes of weights, under the given card. */
   public ModelCard save(Path folder, ModelCard as) {
-    return save(folder, codec, languageModel, as);
+    return write(folder, codec, languageModel, flow, as);
   }
 
   /**
@@ -122,6 +167,20 @@ public final class HouseModel implements AutoCloseable {
    */
   public static ModelCard save(
       Path folder, MagnitudeCodec codec, TokenLm languageModel, ModelCard draft) {
+    return write(folder, codec, languageModel, null, draft);
+  }
+
+  /** Writes the folder of a flow model in the same way. */
+  public static ModelCard save(Path folder, MagnitudeCodec codec, FlowModel flow, ModelCard draft) {
+    return write(folder, codec, null, flow, draft);
+  }
+
+  private static ModelCard write(
+      Path folder,
+      MagnitudeCodec codec,
+      @Nullable TokenLm languageModel,
+      @Nullable FlowModel flow,
+      ModelCard draft) {
     try {
       Files.createDirectories(folder);
     } catch (IOException e) {
@@ -132,7 +191,12 @@ public final class HouseModel implements AutoCloseable {
         Scope scope = Scope.open()) {
       Map<String, Tensor> tensors = new LinkedHashMap<>();
       store(codec.parameters(), CODEC, tensors);
-      store(languageModel.parameters(), LANGUAGE_MODEL, tensors);
+      if (languageModel != null) {
+        store(languageModel.parameters(), LANGUAGE_MODEL, tensors);
+      }
+      if (flow != null) {
+        store(flow.parameters(), FLOW, tensors);
+      }
       Map<String, String> facts = new TreeMap<>();
       facts.put("format", "descant-house/" + ModelCard.FORMAT);
       facts.put("datasetRoot", draft.datasetRoot());
@@ -152,7 +216,8 @@ public final class HouseModel implements AutoCloseable {
             draft.evaluation(),
             draft.attribution(),
             codec.config(),
-            languageModel.config());
+            languageModel == null ? null : languageModel.config(),
+            flow == null ? null : flow.config());
     card.write(folder);
     return card;
   }
@@ -209,6 +274,11 @@ public final class HouseModel implements AutoCloseable {
   @Override
   public void close() {
     codec.close();
-    languageModel.close();
+    if (languageModel != null) {
+      languageModel.close();
+    }
+    if (flow != null) {
+      flow.close();
+    }
   }
 }

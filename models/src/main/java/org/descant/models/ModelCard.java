@@ -1,5 +1,6 @@
 package org.descant.models;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -10,6 +11,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import org.descant.models.codec.CodecConfig;
 import org.descant.models.codec.StyleEmbedding;
+import org.descant.models.flow.FlowConfig;
 import org.descant.models.lm.TokenLmConfig;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -31,7 +33,9 @@ import tools.jackson.databind.json.JsonMapper;
  * @param evaluation figures, sorted by name
  * @param attribution how sure attribution is with this model, null before it was measured
  * @param codec shape of the codec
- * @param languageModel shape of the token language model
+ * @param languageModel shape of the token language model, null in a flow model
+ * @param flow shape of the flow model, null in a token language model, as in every card that was
+ *     written before there were others
  */
 public record ModelCard(
     String id,
@@ -45,7 +49,8 @@ public record ModelCard(
     SortedMap<String, Double> evaluation,
     @Nullable Reliability attribution,
     CodecConfig codec,
-    TokenLmConfig languageModel) {
+    @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable TokenLmConfig languageModel,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable FlowConfig flow) {
 
   private static final long BYTES_MAX = 16 << 20;
 
@@ -97,9 +102,48 @@ public record ModelCard(
   public record Reliability(String method, double score, int groups, String command) {}
 
   public ModelCard {
+    if ((languageModel == null) == (flow == null)) {
+      throw new ModelException(
+          "A model card has the shape of a language model or of a flow model, and of one only");
+    }
     recordings = List.copyOf(recordings);
     training = new TreeMap<>(training);
     evaluation = new TreeMap<>(evaluation);
+  }
+
+  /** The card of a token language model. */
+  public ModelCard(
+      String id,
+      String name,
+      String licence,
+      String recipe,
+      String recipeHash,
+      String datasetRoot,
+      List<TrainedOn> recordings,
+      SortedMap<String, Object> training,
+      SortedMap<String, Double> evaluation,
+      @Nullable Reliability attribution,
+      CodecConfig codec,
+      TokenLmConfig languageModel) {
+    this(
+        id,
+        name,
+        licence,
+        recipe,
+        recipeHash,
+        datasetRoot,
+        recordings,
+        training,
+        evaluation,
+        attribution,
+        codec,
+        languageModel,
+        null);
+  }
+
+  /** Which kind of model it is, in words. */
+  public String kind() {
+    return flow == null ? "token language model" : "flow model";
   }
 
   /** The card under another id, as saving assigns it. */
@@ -116,7 +160,8 @@ public record ModelCard(
         evaluation,
         attribution,
         codec,
-        languageModel);
+        languageModel,
+        flow);
   }
 
   /** The card with these figures added; a figure of the same name is replaced. */
@@ -135,7 +180,8 @@ public record ModelCard(
         all,
         attribution,
         codec,
-        languageModel);
+        languageModel,
+        flow);
   }
 
   /** The card with the reliability of its attribution. */
@@ -152,7 +198,8 @@ public record ModelCard(
         evaluation,
         reliability,
         codec,
-        languageModel);
+        languageModel,
+        flow);
   }
 
   /** The card with these recordings. */
@@ -169,7 +216,8 @@ public record ModelCard(
         evaluation,
         attribution,
         codec,
-        languageModel);
+        languageModel,
+        flow);
   }
 
   /** The card as JSON text, one property a line, in the order of the record. */

@@ -11,6 +11,8 @@ import java.util.List;
 import java.util.TreeMap;
 import org.descant.models.codec.CodecConfig;
 import org.descant.models.codec.MagnitudeCodec;
+import org.descant.models.flow.FlowConfig;
+import org.descant.models.flow.FlowModel;
 import org.descant.models.lm.TokenLm;
 import org.descant.models.lm.TokenLmConfig;
 import org.descant.tensor.Scope;
@@ -109,6 +111,63 @@ class HouseModelTest {
     try (HouseModel loaded = HouseModel.load(folder)) {
       assertThat(loaded.languageModel().config()).isEqualTo(LM.with(true, true));
     }
+  }
+
+  @Test
+  void aFlowModelIsSavedInTheSameFilesAndItsCardSaysWhichKindItIs() throws IOException {
+    Path first = folder.resolve("first");
+    Path second = folder.resolve("second");
+    FlowConfig config = new FlowConfig(16, 2, 2, 24, 8, 16, 40);
+    try (MagnitudeCodec codec = MagnitudeCodec.create(CODEC, 1);
+        FlowModel model = FlowModel.create(config, 2)) {
+      ModelCard written = HouseModel.save(first, codec, model, card());
+      assertThat(written.kind()).isEqualTo("flow model");
+      assertThat(written.flow()).isEqualTo(config);
+      assertThat(written.toJson()).doesNotContain("languageModel");
+      try (HouseModel loaded = HouseModel.load(first);
+          Scope scope = Scope.open()) {
+        assertThat(loaded.isFlow()).isTrue();
+        assertThat(loaded.save(second, loaded.card()).id()).isEqualTo(written.id());
+        float[] fresh = model.parameters().values().toFloats();
+        float[] stored = loaded.flow().parameters().values().toFloats();
+        for (int i = 0; i < fresh.length; i++) {
+          assertThat(stored[i]).isCloseTo(fresh[i], within(0.01f));
+        }
+        assertThatThrownBy(loaded::languageModel)
+            .isInstanceOf(ModelException.class)
+            .hasMessageContaining("is a flow model");
+      }
+    }
+    for (String file : List.of("model.safetensors", "card.json")) {
+      assertThat(first.resolve(file)).hasSameBinaryContentAs(second.resolve(file));
+    }
+  }
+
+  @Test
+  void aCardHasOneShapeAndThoseOfOldAreTokenModels() {
+    String text = card().toJson();
+    assertThat(text).doesNotContain("flow");
+    assertThat(ModelCard.fromJson(text).kind()).isEqualTo("token language model");
+    assertThatThrownBy(() -> ModelCard.fromJson(text.replaceAll("\"languageModel\"", "\"lm\"")))
+        .isInstanceOf(ModelException.class);
+    ModelCard card = card();
+    assertThatThrownBy(() ->
+            new ModelCard(
+                "",
+                "test",
+                "",
+                "",
+                "",
+                "",
+                List.of(),
+                card.training(),
+                card.evaluation(),
+                null,
+                CODEC,
+                null,
+                null))
+        .isInstanceOf(ModelException.class)
+        .hasMessageContaining("one only");
   }
 
   @Test

@@ -88,6 +88,7 @@ public final class Delivery implements AutoCloseable {
   private final ModelInfo model;
   private final ModelRights modelRights;
   private final StyleGate styles;
+  private final SourceGate sources;
   private final ClipStore clips;
   private final ClipFiles files;
   private final OwnClips ownClips;
@@ -111,6 +112,7 @@ public final class Delivery implements AutoCloseable {
     this.clips = new ClipStore(house.database());
     this.files = new ClipFiles(house.clips(), house.key());
     this.ownClips = new OwnClips(clips, files, model);
+    this.sources = new SourceGate(clips, files, model);
     this.door = DoorLock.take(house.database().jdbi());
     try {
       this.changes = house.rights().onChange(change -> recheckLive());
@@ -135,12 +137,12 @@ public final class Delivery implements AutoCloseable {
    * @param shareRule how credits and money were divided: {@code attribution} or {@code
    *     equal-share}, and {@code half-to-style, } in front when a style was asked for
    * @param attribution weight of every training recording by ISRC, largest first, whatever rule
-   *     divided
+   *     divided; half of it is that of the clip which a flow model began from
    * @param reliability how sure attribution is with the model, null when nobody has measured it
    * @param wav this machine's path of the file when it was made
    * @param wavSha256 lower-case hex, of the file with its credential
-   * @param madeFrom id of the clip that it goes on from, or of which a span was made anew; empty
-   *     when it began from nothing
+   * @param madeFrom id of the clip that it goes on from, of which a span was made anew, or which a
+   *     flow model began from; empty when it began from nothing
    * @param melodyOf id of the clip whose melody it follows; empty when none
    * @param peaks pairs of lowest and highest sample, {@value #PEAKS_PER_SECOND} a second
    */
@@ -269,7 +271,11 @@ public final class Delivery implements AutoCloseable {
     modelRights.requirePlayable();
     Clip around = ownClips.find(asked.around());
     Clip melody = ownClips.find(asked.melodyOf());
-    Order order = around == null ? asked : asked.completedBy(around);
+    SourceGate.Allowed begun = sources.source(asked);
+    Order order =
+        around != null
+            ? asked.completedBy(around)
+            : begun != null ? asked.after(begun.clip()) : asked;
     styles.requireNamesOpen(order);
     StyleReference reference = styles.reference(order.style());
     GenerationRequest wanted =
@@ -277,7 +283,8 @@ public final class Delivery implements AutoCloseable {
             reference,
             around == null
                 ? null
-                : order.surroundings(ownClips.sound(around), ownClips.planSeed(around)));
+                : order.surroundings(ownClips.sound(around), ownClips.planSeed(around)),
+            begun == null ? null : begun.source());
     if (melody != null) {
       wanted = wanted.withMelodyOf(ownClips.sound(melody), melody.tempo());
     }
@@ -295,7 +302,7 @@ public final class Delivery implements AutoCloseable {
             Instant.now());
     List<CreditLine> expected =
         lines(house.rights().credits().fold(withStyle(equalWeights(), request.style())));
-    Session session = new Session(id, usage, order, request, expected);
+    Session session = new Session(id, usage, order, request, begun, expected);
     synchronized (live) {
       if (closed) {
         throw new ServingException("The door is closed: nothing new is made; start again.");
@@ -352,7 +359,8 @@ public final class Delivery implements AutoCloseable {
   }
 
   /**
-   * The clip that a file is: one that was delivered here, byte for byte.
+   * The clip that a file is: one that was delivered here, byte for byte, whatever its name and
+   * whichever model made it.
    *
    * @throws RefusedException when it is none
    */
@@ -450,16 +458,23 @@ public final class Delivery implements AutoCloseable {
     private final Usage usage;
     private final Order order;
     private final GenerationRequest request;
+    private final SourceGate.@Nullable Allowed begun;
     private final List<CreditLine> expected;
     private final AtomicBoolean taken = new AtomicBoolean();
     private final AtomicReference<@Nullable RuntimeException> stopped = new AtomicReference<>();
 
     private Session(
-        String id, Usage usage, Order order, GenerationRequest request, List<CreditLine> expected) {
+        String id,
+        Usage usage,
+        Order order,
+        GenerationRequest request,
+        SourceGate.@Nullable Allowed begun,
+        List<CreditLine> expected) {
       this.id = id;
       this.usage = usage;
       this.order = order;
       this.request = request;
+      this.begun = begun;
       this.expected = expected;
     }
 
@@ -596,7 +611,8 @@ public final class Delivery implements AutoCloseable {
                     .formatted(copied.seconds(), copied.recording(), COPIED_SECONDS_MAX)));
       }
       throwIfStopped();
-      List<RecordingWeight> attributed = house.attributor().attribute(generation.codes());
+      List<RecordingWeight> attributed =
+          SourceGate.withSource(house.attributor().attribute(generation.codes()), begun);
       ModelInfo.Reliability known = model.reliability();
       boolean decides = known != null && known.score() >= RELIABILITY_MIN;
       StyleReference style = request.style();
@@ -618,7 +634,7 @@ public final class Delivery implements AutoCloseable {
           request.tags(),
           style == null ? "" : style.cleared().isrc().toString(),
           style == null ? "" : style.cleared().decisionId(),
-          Objects.requireNonNullElse(order.around(), ""),
+          begun == null ? Objects.requireNonNullElse(order.around(), "") : begun.clip().id(),
           Objects.requireNonNullElse(order.melodyOf(), ""),
           request.seed(),
           model.id(),

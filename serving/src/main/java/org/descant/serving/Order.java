@@ -2,10 +2,13 @@ package org.descant.serving;
 
 import java.util.List;
 import java.util.StringJoiner;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.descant.audio.MusicalKey;
 import org.descant.audio.Pcm;
 import org.descant.engine.EngineException;
 import org.descant.engine.GenerationRequest;
+import org.descant.engine.Source;
 import org.descant.engine.StyleReference;
 import org.descant.engine.Surroundings;
 import org.jspecify.annotations.Nullable;
@@ -30,6 +33,11 @@ import org.jspecify.annotations.Nullable;
  * @param from seconds where that span begins
  * @param to seconds where it ends
  * @param onlyNew whether only what is made is delivered, without the clip that was there
+ * @param steps of a flow model from noise to music
+ * @param beginFrom id of a clip of this house that a flow model begins from
+ * @param strength how much of that clip is made anew where it is not kept: over 0 to 1, which is
+ *     meant when absent
+ * @param keep the part of that clip that is kept, as in {@code 2-4.5} seconds
  */
 public record Order(
     @Nullable String text,
@@ -46,8 +54,14 @@ public record Order(
     @Nullable String fillIn,
     @Nullable Double from,
     @Nullable Double to,
-    @Nullable Boolean onlyNew) {
+    @Nullable Boolean onlyNew,
+    @Nullable Integer steps,
+    @Nullable String beginFrom,
+    @Nullable Double strength,
+    @Nullable String keep) {
   public static final double SECONDS_DEFAULT = 10;
+  private static final Pattern KEPT =
+      Pattern.compile("([0-9]{1,4}(?:\\.[0-9]{1,6})?)-([0-9]{1,4}(?:\\.[0-9]{1,6})?)");
 
   /** A new clip from nothing but these. */
   public Order(
@@ -60,7 +74,7 @@ public record Order(
       @Nullable Long seed) {
     this(
         text, seconds, tempo, key, tags, style, seed, null, null, null, null, null, null, null,
-        null);
+        null, null, null, null, null);
   }
 
   /**
@@ -90,7 +104,16 @@ public record Order(
       throw new EngineException(
           "There is nothing old to leave out; name a clip to go on from, or leave that out.");
     }
-    request(null, null);
+    if (beginFrom != null && around() != null) {
+      throw new EngineException(
+          "A clip goes on, a span of it is filled, or a flow model begins from it; ask for one of"
+              + " them.");
+    }
+    if ((beginFrom == null || beginFrom.isBlank()) && (strength != null || keep != null)) {
+      throw new EngineException(
+          "Strength and seconds to keep say what becomes of a clip; name the clip to begin from.");
+    }
+    request(null, null, null);
   }
 
   /** The clip that this goes on from or fills a span of; null when there is none. */
@@ -126,7 +149,53 @@ public record Order(
         fillIn,
         from,
         to,
-        onlyNew);
+        onlyNew,
+        steps,
+        beginFrom,
+        strength,
+        keep);
+  }
+
+  /** This order with tempo, key and tags of the clip that it begins from where it has none. */
+  Order after(Delivery.Clip clip) {
+    return new Order(
+        text,
+        seconds,
+        tempo == null && clip.tempo() > 0 ? Double.valueOf(clip.tempo()) : tempo,
+        key == null || key.isBlank() ? clip.key() : key,
+        tags == null || tags.isEmpty() ? clip.tags() : tags,
+        style,
+        seed,
+        guidance,
+        melody,
+        melodyOf,
+        goOnFrom,
+        fillIn,
+        from,
+        to,
+        onlyNew,
+        steps,
+        beginFrom,
+        strength,
+        keep);
+  }
+
+  /** What becomes of the sound of the clip to begin from. */
+  Source source(Pcm sound) {
+    double keepFrom = 0;
+    double keepTo = 0;
+    if (keep != null) {
+      Matcher matcher = KEPT.matcher(keep.strip());
+      if (!matcher.matches()) {
+        throw new EngineException(
+            "What is kept is written as in 2-4.5, in seconds, was '%s'."
+                .formatted(keep.length() > 40 ? keep.substring(0, 40) + "…" : keep));
+      }
+      keepFrom = Double.parseDouble(matcher.group(1));
+      keepTo = Double.parseDouble(matcher.group(2));
+    }
+    return new Source(
+        String.valueOf(beginFrom), sound, strength == null ? 1 : strength, keepFrom, keepTo);
   }
 
   /**
@@ -147,24 +216,30 @@ public record Order(
    *
    * @param reference of the style that is named here, once it is cleared
    * @param around what it goes on from, once it is found
+   * @param source the clip to begin from, once it is allowed; its length is meant when there is
+   *     none here
    * @throws org.descant.engine.EngineException or {@link org.descant.audio.AudioException} in one
    *     sentence when a value is none that can be asked for
    */
-  GenerationRequest request(@Nullable StyleReference reference, @Nullable Surroundings around) {
+  GenerationRequest request(
+      @Nullable StyleReference reference, @Nullable Surroundings around, @Nullable Source source) {
     boolean fills = around != null && !around.goesOn();
     GenerationRequest request =
         new GenerationRequest(
-            text == null ? "" : text,
-            around != null && fills
-                ? around.to() - around.from()
-                : seconds == null ? SECONDS_DEFAULT : seconds,
-            tempo,
-            key == null || key.isBlank() ? null : MusicalKey.parse(key),
-            tags == null ? List.of() : tags,
-            reference,
-            seed == null ? 0 : seed,
-            GenerationRequest.GUIDANCE_DEFAULT,
-            around);
+                text == null ? "" : text,
+                around != null && fills
+                    ? around.to() - around.from()
+                    : seconds != null
+                        ? seconds
+                        : source != null ? source.sound().seconds() : SECONDS_DEFAULT,
+                tempo,
+                key == null || key.isBlank() ? null : MusicalKey.parse(key),
+                tags == null ? List.of() : tags,
+                reference,
+                seed == null ? 0 : seed,
+                GenerationRequest.GUIDANCE_DEFAULT,
+                around)
+            .withFlow(steps, source);
     if (guidance != null && !guidance.isBlank()) {
       request = request.withGuidance(guidance);
     }
@@ -190,6 +265,10 @@ public record Order(
     add(parts, "from", from);
     add(parts, "to", to);
     add(parts, "onlyNew", onlyNew);
+    add(parts, "steps", steps);
+    add(parts, "beginFrom", beginFrom);
+    add(parts, "strength", strength);
+    add(parts, "keep", keep);
     return parts.toString();
   }
 

@@ -48,7 +48,7 @@ final class OwnClips {
   }
 
   /**
-   * The clip that a file is.
+   * The clip that a file is, whichever model made it; what is done with it asks for its model.
    *
    * @throws RefusedException when it is none that was delivered here, byte for byte
    */
@@ -59,17 +59,16 @@ final class OwnClips {
     } catch (IOException e) {
       throw new ServingException("The file " + file + " cannot be read; name another.", e);
     }
-    return allowed(
-        store
-            .findBySha256(hash)
-            .orElseThrow(() ->
-                new RefusedException(
-                    file + " is no clip that this house delivered, so it is not used.",
-                    List.of(
-                        "A recording's style can be asked for with its ISRC, when its owners have"
-                            + " opened it.",
-                        "A melody can be given as notes; a clip must be the file as it was"
-                            + " delivered."))));
+    return store
+        .findBySha256(hash)
+        .orElseThrow(() ->
+            new RefusedException(
+                file + " is no clip that this house delivered, so it is not used.",
+                List.of(
+                    "A recording's style can be asked for with its ISRC, when its owners have"
+                        + " opened it.",
+                    "A melody can be given as notes; a clip must be the file as it was"
+                        + " delivered.")));
   }
 
   private Clip allowed(Clip clip) {

@@ -618,7 +618,11 @@ class DeliveryTest {
         fillIn,
         from,
         to,
-        onlyNew);
+        onlyNew,
+        null,
+        null,
+        null,
+        null);
   }
 
   private static List<String> above(Clip clip) {
@@ -691,8 +695,19 @@ class DeliveryTest {
             null,
             null,
             null,
+            null,
+            null,
+            null,
+            null,
             null);
     assertThatThrownBy(() -> delivery.open(otherStyle)).hasMessageContaining("one style");
+    Order inSteps =
+        new Order(
+            null, 2.0, null, null, null, null, null, null, null, null, null, null, null, null, null,
+            4, null, null, null);
+    assertThatThrownBy(() -> delivery.open(inSteps))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("belong to flow models");
     for (Order wrong :
         List.of(
             from(first.id(), first.id(), 1.0, 2.0, null, null),

@@ -29,6 +29,8 @@ import org.descant.models.ModelCard;
 import org.descant.models.codec.CodecConfig;
 import org.descant.models.codec.CodecLoss;
 import org.descant.models.codec.MagnitudeCodec;
+import org.descant.models.flow.FlowConfig;
+import org.descant.models.flow.FlowModel;
 import org.descant.models.hub.PulledModel;
 import org.descant.models.lm.TokenLm;
 import org.descant.models.lm.TokenLmConfig;
@@ -72,11 +74,13 @@ final class TestHouse implements AutoCloseable {
   private static final TokenLmConfig LM =
       new TokenLmConfig(32, 1, 2, 2, 48, BOOKS, SIZE, 16, 72).with(true, true);
 
+  private static final FlowConfig FLOW = new FlowConfig(32, 1, 2, 48, 8, 16, 40);
+
   private final Path folder;
   private final Database database;
   private final House house;
 
-  private TestHouse(Path folder, double reliability) {
+  private TestHouse(Path folder, double reliability, boolean flow) {
     this.folder = folder;
     this.database = Database.temporary();
     Rights rights = Rights.open(database);
@@ -86,7 +90,7 @@ final class TestHouse implements AutoCloseable {
     Path dataset = folder.resolve("dataset");
     Manifest manifest = dataset(catalog, rights, lineage, dataset);
     Path model = folder.resolve("model");
-    ModelCard card = model(catalog, dataset, model, reliability);
+    ModelCard card = model(catalog, dataset, model, reliability, flow);
     lineage.record(
         Artefact.of(Artefact.Kind.MODEL, card.id(), Map.of("name", card.name())),
         List.of(manifest.root()));
@@ -107,12 +111,17 @@ final class TestHouse implements AutoCloseable {
 
   /** A home in which nobody has measured how reliable attribution is. */
   static TestHouse in(Path folder) {
-    return new TestHouse(folder, Double.NaN);
+    return new TestHouse(folder, Double.NaN, false);
   }
 
   /** A home whose model's attribution has this rank correlation with retraining. */
   static TestHouse withReliability(Path folder, double score) {
-    return new TestHouse(folder, score);
+    return new TestHouse(folder, score, false);
+  }
+
+  /** A home whose model is a flow model, with an attribution of this reliability. */
+  static TestHouse withFlow(Path folder, double score) {
+    return new TestHouse(folder, score, true);
   }
 
   House house() {
@@ -261,13 +270,18 @@ final class TestHouse implements AutoCloseable {
     return manifest;
   }
 
-  private static ModelCard model(Catalog catalog, Path data, Path folder, double reliability) {
+  private static ModelCard model(
+      Catalog catalog, Path data, Path folder, double reliability, boolean flow) {
     try (Dataset dataset = Dataset.open(data);
         MagnitudeCodec codec = MagnitudeCodec.create(CODEC, 1);
-        TokenLm lm = TokenLm.create(LM, 1)) {
+        TokenLm lm = TokenLm.create(LM, 1);
+        FlowModel velocity = FlowModel.create(FLOW, 1)) {
       startFrom(dataset, codec);
+      ModelCard draft = card(catalog, dataset.manifest().root(), reliability);
       ModelCard card =
-          HouseModel.save(folder, codec, lm, card(catalog, dataset.manifest().root(), reliability));
+          flow
+              ? HouseModel.save(folder, codec, velocity, draft)
+              : HouseModel.save(folder, codec, lm, draft);
       AttributionIndex.build(folder, dataset);
       return card;
     }

@@ -319,7 +319,8 @@ class ProcessGroupTest {
         TcpStore client = TcpStore.connect("127.0.0.1", host.port(), LONG)) {
       assertThat(client.port()).isEqualTo(host.port());
       assertThat(client.find("a")).isEmpty();
-      host.set("a", "1 and a half");
+      host.set("a", "1 and a half"); // is not answered; what the host asks next is, after it
+      assertThat(host.find("a")).contains("1 and a half");
       assertThat(client.find("a")).contains("1 and a half");
       assertThat(client.setIfAbsent("a", "2")).isEqualTo("1 and a half");
       assertThat(client.setIfAbsent("b", "2")).isEqualTo("2");

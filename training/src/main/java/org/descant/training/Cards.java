@@ -68,7 +68,8 @@ public final class Cards {
         evaluation,
         null,
         recipe.codec().model(),
-        recipe.lm().model());
+        recipe.lm() == null ? null : recipe.lm().model(),
+        recipe.flow() == null ? null : recipe.flow().model());
   }
 
   private static List<Float> style(CodecLatents latents) {

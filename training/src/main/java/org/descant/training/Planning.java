@@ -23,7 +23,7 @@ import org.descant.training.recipe.RecipeText;
 import org.descant.training.stage.CodecStage;
 import org.descant.training.stage.Copy;
 import org.descant.training.stage.Draws;
-import org.descant.training.stage.LmStage;
+import org.descant.training.stage.LastStage;
 import org.descant.training.stage.Music;
 import org.descant.training.stage.Order;
 import org.descant.training.stage.Setting;
@@ -34,12 +34,12 @@ import org.descant.training.stage.Tokens;
  * Builds everything that a run builds, takes one step of each stage, and says what the run would
  * take. Nothing is written.
  *
- * <p>The codec's stage and its data are the run's own. The language model learns from made-up codes
- * of a few recordings, because the real ones would need a trained codec; their number, shape and
- * order are the real ones. Costs some seconds.
+ * <p>The codec's stage and its data are the run's own. The last stage learns from made-up codes of
+ * a few recordings, because the real ones would need a trained codec; their number, shape and order
+ * are the real ones. Costs some seconds.
  */
 public final class Planning {
-  /** Recordings whose conditions the language model's trial batch draws from. */
+  /** Recordings whose conditions the last stage's trial batch draws from. */
   private static final int SAMPLED_MAX = 4;
 
   /** Seconds of a recording on which coding is timed. */
@@ -53,7 +53,7 @@ public final class Planning {
 
   private static final int STYLE_FRAMES = 430;
 
-  /** Weights of codec and language model in the finished model's folder, and what lies around. */
+  /** Weights of codec and last stage in the finished model's folder, and what lies around. */
   private static final long OTHER_BYTES = 16 << 20;
 
   private static final Path MEMORY = Path.of("/proc/meminfo");
@@ -106,7 +106,7 @@ public final class Planning {
         var weights = codec.codec()) {
       Trial first = Trial.of(codec, setting.codecRules());
       stages.add(judged(stage(codec, first, codec.order(), problems)));
-      if (recipe.lmSteps() == 0) {
+      if (recipe.lastSteps() == 0) {
         coding = new Plan.Coding(0, 0, 0, 0, 0);
         measuring = 0;
       } else {
@@ -114,10 +114,10 @@ public final class Planning {
         List<Source> live =
             sources.stream().filter(s -> !setting.withdrawals().withdrawn(s.recording)).toList();
         coding = coding(weights, live);
-        try (var lm = new LmStage(setting, codec, sample(weights, live))) {
+        try (LastStage<?> last = LastStage.of(setting, codec, sample(weights, live))) {
           Order order = order(sources);
-          Trial second = Trial.of(lm, setting.lmRules());
-          stages.add(stage(lm, second, order, problems));
+          Trial second = Trial.of(last, setting.lastRules());
+          stages.add(stage(last, second, order, problems));
           measuring = measuringSeconds(live, order.length(), second.stepSeconds());
         }
       }
@@ -125,7 +125,7 @@ public final class Planning {
     long checkpoint = stages.stream().mapToLong(Plan.Stage::checkpointBytes).max().orElseThrow();
     Plan.Memory memory = memory(checkpoint, coding.heapBytes());
     Plan.Disk disk = disk(checkpoint, coding.bytes());
-    problems.addAll(problems(memory, disk, coding, LmStage.NAME));
+    problems.addAll(problems(memory, disk, coding, recipe.last().name()));
     return new Plan(
         new TreeMap<>(RecipeText.toMap(recipe)),
         setting.recipeHash(),
@@ -216,7 +216,7 @@ public final class Planning {
 
   // ---------------------------------------------------------------- data
 
-  /** A copy that the language model would learn from or be measured on, and its length. */
+  /** A copy that the last stage would learn from or be measured on, and its length. */
   private record Source(int recording, Copy copy, boolean heldOut, int frames) {}
 
   private List<Source> sources(MagnitudeCodec codec) {
@@ -234,9 +234,9 @@ public final class Planning {
   private Order order(List<Source> sources) {
     List<Source> trained = sources.stream().filter(s -> !s.heldOut).toList();
     int shortest = sources.stream().mapToInt(Source::frames).min().orElseThrow();
-    return LmStage.order(
+    return LastStage.order(
         setting,
-        Math.min(setting.recipe().lm().frames(), shortest),
+        Math.min(setting.recipe().last().frames(), shortest),
         trained.stream().map(s -> setting.dataset().isrc(s.recording)).toList(),
         trained.stream().map(Source::frames).toList());
   }
@@ -265,8 +265,8 @@ public final class Planning {
   private Tokens.Coded coded(MagnitudeCodec codec, Source source) {
     Music music = Music.of(setting.dataset(), source.recording, null);
     SplittableRandom random = Draws.of(setting.recipe().seed(), "plan", source.recording);
-    int size = setting.recipe().lm().model().codebookSize();
-    int[][] codes = new int[setting.recipe().lm().model().codebooks()][source.frames];
+    int size = codec.codebookSize();
+    int[][] codes = new int[setting.recipe().codebooks()][source.frames];
     for (int[] book : codes) {
       Arrays.setAll(book, t -> random.nextInt(size));
     }
@@ -275,7 +275,11 @@ public final class Planning {
         source.copy,
         codes,
         music.frames(source.copy, codec.frameRate(), source.frames),
-        music.global(source.copy));
+        music.global(source.copy),
+        setting.recipe().flow() == null
+            ? null
+            : new CodecLatents(
+                random(source.frames * codec.config().latent()), codec.config().latent()));
   }
 
   private float[] random(int count) {
@@ -300,11 +304,15 @@ public final class Planning {
     codec.encodeFeatures(TokenStage.features(codec, part, source.copy));
     double speed = part.seconds() / ((System.nanoTime() - begin) / 1e9);
     long frames = sources.stream().mapToLong(Source::frames).sum();
+    boolean allLatents = setting.recipe().flow() != null;
     long ownFrames =
-        sources.stream().filter(s -> s.copy.number() == 0).mapToLong(Source::frames).sum();
+        sources.stream()
+            .filter(s -> allLatents || s.copy.number() == 0)
+            .mapToLong(Source::frames)
+            .sum();
     double seconds = frames / codec.frameRate();
     int books = codec.config().codebooks();
-    int seenBooks = setting.recipe().lm().model().codebooks();
+    int seenBooks = setting.recipe().codebooks();
     return new Plan.Coding(
         seconds,
         speed,
@@ -318,7 +326,8 @@ public final class Planning {
     long windows = sources.stream().filter(s -> s.heldOut).mapToLong(s -> s.frames / length).sum();
     double batches = Math.ceil((double) windows / setting.recipe().batch());
     double times =
-        Math.ceil((double) setting.recipe().lmSteps() / setting.recipe().lm().evaluateEvery()) + 1;
+        Math.ceil((double) setting.recipe().lastSteps() / setting.recipe().last().evaluateEvery())
+            + 1;
     return batches * times * stepSeconds * FORWARD_SHARE;
   }
 

@@ -40,7 +40,13 @@ public final class Profile {
   /** Whose steps are recorded. */
   public enum Stage {
     CODEC,
-    LM
+    LM,
+    FLOW;
+
+    /** The last stage of a recipe. */
+    public static Stage lastOf(Recipe recipe) {
+      return valueOf(recipe.last().name().toUpperCase(Locale.ROOT));
+    }
   }
 
   /**
@@ -65,6 +71,11 @@ public final class Profile {
   public static Recorded record(
       Recipe recipe, Dataset dataset, Stage stage, int steps, Path scratch, Path trace) {
     Path flight = flight(steps, trace);
+    if (stage != Stage.CODEC && stage != Stage.lastOf(recipe)) {
+      throw new TrainingException(
+          "the recipe %s has the stages codec and %s; name one of them"
+              .formatted(recipe.name(), recipe.last().name()));
+    }
     try (var listener = new Listener(stage.name().toLowerCase(Locale.ROOT), steps, trace, flight)) {
       var trainer = new Trainer(shortened(recipe, stage, steps), dataset, scratch, listener);
       listener.stop = trainer::stop;
@@ -129,8 +140,8 @@ public final class Profile {
             "logEvery=1",
             "augment.copies=1",
             "checkpoint.every=" + NEVER,
-            "lm.evaluateEvery=" + NEVER,
-            "lm.stopAfter=0"));
+            recipe.last().name() + ".evaluateEvery=" + NEVER,
+            recipe.last().name() + ".stopAfter=0"));
   }
 
   /** Counts the stage's steps on the training thread. */

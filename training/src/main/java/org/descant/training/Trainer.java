@@ -36,14 +36,15 @@ import org.descant.training.parallel.Unlogged;
 import org.descant.training.recipe.Recipe;
 import org.descant.training.recipe.RecipeText;
 import org.descant.training.stage.CodecStage;
+import org.descant.training.stage.LastStage;
 import org.descant.training.stage.LmStage;
 import org.descant.training.stage.Setting;
 import org.descant.training.stage.TokenStage;
 import org.descant.training.stage.Tokens;
 
 /**
- * One training run: codec, tokens, language model, or the codec alone. Run it again with the same
- * folder after any kind of end, and it goes on to the same bits.
+ * One training run: codec, tokens, and a language model or a flow model, or the codec alone. Run it
+ * again with the same folder after any kind of end, and it goes on to the same bits.
  *
  * <pre>{@code
  * var trainer = new Trainer(Recipes.named("house-tiny"), dataset, folder, Progress.to(System.err));
@@ -189,7 +190,7 @@ public final class Trainer {
     Team.requireSplit(requested.batch(), requested.accumulate(), workers);
     Team.requireSplit(requested.codec().batch(), requested.codec().accumulate(), workers);
     Optimisation.requireSupported(requested.codec().optimiser(), sharded);
-    Optimisation.requireSupported(requested.lm().optimiser(), sharded);
+    Optimisation.requireSupported(requested.last().optimiser(), sharded);
     if (RunFolder.isRun(path)) {
       requireSame(RunFolder.record(path));
     }
@@ -380,7 +381,7 @@ public final class Trainer {
     } else {
       codec.restoreWeights(saved.orElseThrow());
     }
-    if (recipe.lmSteps() == 0) {
+    if (recipe.lastSteps() == 0) {
       return endedWithCodec(book, record, facts, seen);
     }
     Tokens tokens = new TokenStage(setting, codec.codec()).code();
@@ -389,18 +390,18 @@ public final class Trainer {
       return ended(book, record, RunStatus.STOPPED, facts);
     }
 
-    try (var lm = new LmStage(setting, codec, tokens)) {
-      facts.put(ORDER + LmStage.NAME, lm.order().fingerprint());
+    try (LastStage<?> model = LastStage.of(setting, codec, tokens)) {
+      facts.put(ORDER + model.name(), model.order().fingerprint());
       long last;
-      if (stage.equals(LmStage.DONE)) {
-        lm.restoreShipped(saved.orElseThrow());
+      if (stage.equals(LastStage.DONE)) {
+        model.restoreShipped(saved.orElseThrow());
         seen.restore(saved.get().facts().numbers());
         setting.withdrawals().restore(saved.get().facts().numbers());
         last = saved.get().facts().step();
       } else {
-        last = lm.train(saved.orElse(null), seen);
+        last = model.train(saved.orElse(null), seen);
       }
-      timed(facts, LmStage.NAME, begin);
+      timed(facts, model.name(), begin);
       putWithdrawn(facts, setting);
       if (last == Loop.STOPPED) {
         return ended(book, record, RunStatus.STOPPED, facts);
@@ -409,9 +410,9 @@ public final class Trainer {
         return record;
       }
       facts.putAll(figures(path, recipe));
-      facts.putAll(seen(path, last));
+      facts.putAll(seen(path, recipe, last));
       facts.put("orderSeen", seen.toString());
-      ModelCard card = ship(setting, record, facts, last, codec, tokens, lm, modelFolder(path));
+      ModelCard card = ship(setting, record, facts, last, tokens, model, modelFolder(path));
       facts.put(MODEL, card.id());
       return ended(book, record, RunStatus.FINISHED, facts);
     }
@@ -464,10 +465,11 @@ public final class Trainer {
     }
   }
 
-  /** What the language model has learned from, for the record and the model's card. */
-  private static Map<String, Object> seen(Path path, long last) {
+  /** What the last stage has learned from, for the record and the model's card. */
+  private static Map<String, Object> seen(Path path, Recipe recipe, long last) {
     Seen seen = Seen.upTo(path, last);
-    return Map.of("sequencesSeen", seen.counts(LmStage.NAME), "skippedSteps", seen.skippedSteps());
+    return Map.of(
+        "sequencesSeen", seen.counts(recipe.last().name()), "skippedSteps", seen.skippedSteps());
   }
 
   private static ModelCard ship(
@@ -475,9 +477,8 @@ public final class Trainer {
       RunRecord record,
       Map<String, Object> facts,
       long step,
-      CodecStage codec,
       Tokens tokens,
-      LmStage lm,
+      LastStage<?> model,
       Path folder) {
     var training = new TreeMap<>(facts);
     training.put("step", step);
@@ -486,10 +487,8 @@ public final class Trainer {
     training.put("precision", setting.recipe().precision());
     training.put("processor", record.processor());
     training.put("codeTree", record.codeTree());
-    return HouseModel.save(
+    return model.save(
         folder,
-        codec.codec(),
-        lm.model(),
         Cards.card(setting, tokens.styles(), training, figures(setting.path(), setting.recipe())));
   }
 
@@ -497,7 +496,7 @@ public final class Trainer {
    * Writes the model that a run would ship if it ended now, from its newest checkpoint. The run may
    * be going on in another process.
    *
-   * @param runFolder of a run that has a checkpoint of its language model
+   * @param runFolder of a run that has a checkpoint of its last stage
    * @param modelFolder that receives {@code model.safetensors} and {@code card.json}
    * @return the card as written
    * @throws TrainingException when there is no such checkpoint, or the dataset is another
@@ -528,16 +527,16 @@ public final class Trainer {
               .filter(s -> !s.facts().stage().equals(CodecStage.NAME))
               .orElseThrow(() ->
                   new TrainingException(
-                      runFolder + " has no checkpoint of its language model yet; let it run on"));
+                      runFolder + " has no checkpoint of its last stage yet; let it run on"));
       codec.restoreWeights(saved);
       setting.withdrawals().restore(saved.facts().numbers());
       Tokens tokens = new TokenStage(setting, codec.codec()).load();
-      try (var lm = new LmStage(setting, codec, tokens)) {
-        lm.restoreShipped(saved);
+      try (LastStage<?> model = LastStage.of(setting, codec, tokens)) {
+        model.restoreShipped(saved);
         long step = saved.facts().step();
         var facts = new TreeMap<String, Object>(record.facts());
-        facts.putAll(seen(runFolder, step));
-        return ship(setting, record, facts, step, codec, tokens, lm, modelFolder);
+        facts.putAll(seen(runFolder, recipe, step));
+        return ship(setting, record, facts, step, tokens, model, modelFolder);
       }
     }
   }
@@ -559,7 +558,7 @@ public final class Trainer {
             CodecStage.NAME + "/" + CodecStage.MEL_DISTANCE,
             CodecStage.NAME + "/" + CodecStage.STFT_DISTANCE,
             CodecStage.NAME + "/" + CodecStage.SI_SDR,
-            LmStage.NAME + "/" + LmStage.HELD_OUT_LOSS)) {
+            recipe.last().name() + "/" + LastStage.HELD_OUT_LOSS)) {
       Lab.Curve curve = curves.get(name);
       if (curve != null) {
         String metric = name.substring(name.indexOf('/') + 1);
@@ -571,10 +570,10 @@ public final class Trainer {
         figures.put(metric + ".best", more ? all.getMax() : all.getMin());
       }
     }
-    Double best = figures.get(LmStage.HELD_OUT_LOSS + ".best");
-    Double end = figures.get(LmStage.HELD_OUT_LOSS + ".end");
+    Double best = figures.get(LastStage.HELD_OUT_LOSS + ".best");
+    Double end = figures.get(LastStage.HELD_OUT_LOSS + ".end");
     if (best != null && end != null) {
-      figures.put(LmStage.HELD_OUT_LOSS, recipe.lm().stopAfter() > 0 ? best : end);
+      figures.put(LastStage.HELD_OUT_LOSS, recipe.last().stopAfter() > 0 ? best : end);
     }
     for (String metric : List.of(LmStage.UNIGRAM_ENTROPY, LmStage.UNIGRAM_CROSS_ENTROPY)) {
       Lab.Curve curve = curves.get(LmStage.NAME + "/" + metric);

@@ -52,7 +52,7 @@ class DataParallelTest {
   private static final Duration PATIENT = Duration.ofMinutes(2);
 
   private static final List<String> ALL_LINES = List.of("logEvery=1", "batch=4", "codec.batch=4");
-  private static final Pattern STEP = Pattern.compile("^(codec|lm) +([0-9]+)/([0-9]+) ");
+  private static final Pattern STEP = Pattern.compile("^(codec|lm|flow) +([0-9]+)/([0-9]+) ");
   private static final Pattern GOES_ON = Pattern.compile("goes on after step ([0-9]+)");
 
   @TempDir static Path shared;
@@ -77,12 +77,17 @@ class DataParallelTest {
       }
     }
 
-    /** dataset, run, what to do beside training, timeout in seconds, overrides of the recipe. */
+    /**
+     * dataset, run, what to do beside training, timeout in seconds, overrides of the recipe; the
+     * word {@code flow} among them stands for the recipe with a flow model.
+     */
     public static void main(String[] arguments) {
       Path run = Path.of(arguments[1]);
       String beside = arguments[2];
+      var overrides = new ArrayList<>(List.of(arguments).subList(4, arguments.length));
+      boolean flow = overrides.remove("flow");
       Recipe recipe =
-          RecipeText.withOverrides(Small.recipe(), List.of(arguments).subList(4, arguments.length));
+          RecipeText.withOverrides(flow ? Small.flowRecipe() : Small.recipe(), overrides);
       var options =
           Team.Options.DEFAULT
               .withTimeout(Duration.ofSeconds(Long.parseLong(arguments[3])))
@@ -326,7 +331,7 @@ class DataParallelTest {
     try (var all = Files.list(alone)) {
       files = all.filter(file -> file.toString().contains("gradients.")).sorted().toList();
     }
-    assertThat(files).as("one file for the codec, one for the language model").hasSize(2);
+    assertThat(files).as("one file for the codec, one for the last stage").hasSize(2);
     for (Path file : files) {
       float[] expected = gradients(file);
       float largest = 0;
@@ -357,6 +362,11 @@ class DataParallelTest {
   @Test
   void theFirstGradientsOfTwoWorkersAreThoseOfOneProcess() throws Exception {
     assertEqualGradients(2, "steps=4");
+  }
+
+  @Test
+  void soTheyAreOfAFlowModel() throws Exception {
+    assertEqualGradients(2, "flow", "steps=4");
   }
 
   @Test

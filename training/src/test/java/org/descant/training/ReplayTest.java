@@ -132,13 +132,19 @@ class ReplayTest {
   }
 
   @Test
-  void someStepsOfEitherStageAreRecorded() {
+  void someStepsOfAnyStageAreRecorded() {
     Assumptions.assumeTrue(Profiler.unavailable().isEmpty());
     try (Dataset opened = Dataset.open(dataset)) {
       for (Profile.Stage stage : Profile.Stage.values()) {
         Path trace = home.resolve(stage + ".json");
         Profile.Recorded profile =
-            Profile.record(Small.recipe(), opened, stage, 2, home.resolve("run" + stage), trace);
+            Profile.record(
+                stage == Profile.Stage.FLOW ? Small.flowRecipe() : Small.recipe(),
+                opened,
+                stage,
+                2,
+                home.resolve("run" + stage),
+                trace);
         assertThat(profile.precision()).isEqualTo(Precision.FP32);
         TraceSummary summary = TraceSummary.read(trace);
         assertThat(summary.ranges())
@@ -163,6 +169,15 @@ class ReplayTest {
                   home.resolve("none"),
                   home.resolve("none.json")))
           .hasMessageContaining("1 to 100");
+      assertThatThrownBy(() ->
+              Profile.record(
+                  Small.flowRecipe(),
+                  opened,
+                  Profile.Stage.LM,
+                  2,
+                  home.resolve("none"),
+                  home.resolve("none.json")))
+          .hasMessageContaining("the stages codec and flow");
     }
   }
 }

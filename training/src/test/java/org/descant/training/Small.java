@@ -13,6 +13,7 @@ import org.descant.audio.Pcm;
 import org.descant.audio.Section;
 import org.descant.database.Database;
 import org.descant.models.codec.CodecConfig;
+import org.descant.models.flow.FlowConfig;
 import org.descant.models.lm.TokenLmConfig;
 import org.descant.rights.Agreement;
 import org.descant.rights.Contributor;
@@ -196,5 +197,45 @@ public final class Small {
             Schedule.Options.DEFAULT,
             Optimisation.Options.adamW(0.95),
             new TokenLmConfig(32, 1, 2, 2, 48, 2, 16, 16, 64)));
+  }
+
+  /** The same with a flow model. */
+  public static Recipe flowRecipe() {
+    Recipe like = recipe();
+    return new Recipe(
+        "small-flow",
+        like.steps(),
+        like.seed(),
+        like.batch(),
+        like.accumulate(),
+        like.precision(),
+        like.threads(),
+        like.heldOut(),
+        like.logEvery(),
+        like.checkpoint(),
+        like.guard(),
+        like.codec(),
+        like.augment(),
+        null,
+        new Recipe.Flow(
+            32,
+            2e-3,
+            3,
+            0.01,
+            1.0,
+            0.1,
+            0.5,
+            0.75,
+            0.9,
+            5,
+            3,
+            Schedule.Options.DEFAULT,
+            Optimisation.Options.adamW(0.95),
+            new FlowConfig(32, 1, 2, 48, 8, 16, 32)));
+  }
+
+  /** The recipe of that name. */
+  static Recipe named(String name) {
+    return name.equals("small-flow") ? flowRecipe() : recipe();
   }
 }

@@ -39,6 +39,7 @@ class TrainerTest {
   private static Path unbroken;
 
   @TempDir Path home;
+  private String recipe = "small";
 
   /** A process of its own that trains into a folder, as the tests that kill need it. */
   static final class Main {
@@ -46,7 +47,8 @@ class TrainerTest {
 
     public static void main(String[] arguments) {
       Recipe recipe =
-          RecipeText.withOverrides(Small.recipe(), List.of(arguments).subList(2, arguments.length));
+          RecipeText.withOverrides(
+              Small.named(arguments[2]), List.of(arguments).subList(3, arguments.length));
       try (Dataset dataset = Dataset.open(Path.of(arguments[0]))) {
         Trainer.run(recipe, dataset, Path.of(arguments[1]), Progress.to(System.out));
       }
@@ -63,7 +65,7 @@ class TrainerTest {
     }
   }
 
-  private static Process fork(Path run, List<String> jvm, List<String> overrides) throws Exception {
+  private Process fork(Path run, List<String> jvm, List<String> overrides) throws Exception {
     var command = new ArrayList<String>();
     command.add(ProcessHandle.current().info().command().orElseThrow());
     command.addAll(jvm);
@@ -78,7 +80,8 @@ class TrainerTest {
             System.getProperty("java.class.path"),
             Main.class.getName(),
             dataset.toString(),
-            run.toString()));
+            run.toString(),
+            recipe));
     command.addAll(overrides);
     return new ProcessBuilder(command)
         .redirectErrorStream(true)
@@ -86,7 +89,7 @@ class TrainerTest {
         .start();
   }
 
-  private static Process fork(Path run, List<String> overrides) throws Exception {
+  private Process fork(Path run, List<String> overrides) throws Exception {
     return fork(run, List.of("-Xmx512m"), overrides);
   }
 
@@ -202,6 +205,7 @@ class TrainerTest {
   private static void assertSameBits(Path run, Path other) throws Exception {
     long last = RunFolder.record(other).step();
     assertThat(RunFolder.record(run).step()).isEqualTo(last);
+    String stage = RunFolder.record(other).effectiveRecipe().containsKey("flow") ? "flow" : "lm";
     String checkpoint = "checkpoints/%08d/".formatted(last);
     var files =
         new ArrayList<>(
@@ -211,7 +215,7 @@ class TrainerTest {
                 checkpoint + "state.json",
                 "order/codec.json"));
     if (Trainer.hasModel(RunFolder.record(other))) {
-      files.addAll(List.of("model/model.safetensors", "order/lm.json"));
+      files.addAll(List.of("model/model.safetensors", "order/" + stage + ".json"));
     }
     for (String file : files) {
       assertThat(run.resolve(file)).as(file).hasSameBinaryContentAs(other.resolve(file));
@@ -221,7 +225,7 @@ class TrainerTest {
     for (long step = 1; step <= last; step++) {
       assertThat(seen.at(step)).isNotEmpty().isEqualTo(Seen.of(other).at(step));
     }
-    for (String fact : List.of("orderSeen", "order.codec", "order.lm")) {
+    for (String fact : List.of("orderSeen", "order.codec", "order." + stage)) {
       assertThat(RunFolder.record(run).facts().get(fact))
           .as(fact)
           .isEqualTo(RunFolder.record(other).facts().get(fact));
@@ -322,6 +326,63 @@ class TrainerTest {
       assertThat(Planning.lines(plan)).noneMatch(line -> line.startsWith("tokens"));
     }
     assertSameBits(run, whole);
+  }
+
+  /** A flow model's run: trained once, then killed, planned, replayed, loaded. */
+  @Test
+  void aFlowModelsRunIsARunLikeAnother() throws Exception {
+    recipe = "small-flow";
+    Path whole = home.resolve("whole");
+    try (Dataset opened = Dataset.open(dataset)) {
+      Recipe flow = Small.flowRecipe();
+      RunRecord record = Trainer.run(flow, opened, whole, Progress.NONE);
+      assertThat(record.status()).isEqualTo(RunStatus.FINISHED);
+      resumesExactly(3, 3, whole, List.of());
+
+      Plan plan = Planning.of(flow, opened, home.resolve("planned"));
+      assertThat(plan.problems()).isEmpty();
+      assertThat(plan.runId()).isEqualTo(record.id());
+      Plan.Stage stage = plan.stages().get(1);
+      assertThat(stage.name()).isEqualTo("flow");
+      assertThat(stage.order()).isEqualTo(record.facts().get("order.flow"));
+      assertThat(stage.flopsPerStep()).isPositive();
+
+      Replay.Outcome replay = Replay.run(whole, opened, home.resolve("replay"), 0, Progress.NONE);
+      assertThat(replay.agrees()).isTrue();
+      assertThat(replay.sameModel()).isTrue();
+
+      assertThat(Seen.of(whole).counts("flow").values().stream().mapToLong(n -> n).sum())
+          .isEqualTo(40);
+      Lab.Curve heldOut = Lab.curves(whole).get("flow/heldOutLoss");
+      assertThat(heldOut.values().getLast()).isLessThan(heldOut.values().getFirst());
+      ModelCard shipped = ModelCard.read(Trainer.modelFolder(whole));
+      assertThat(Trainer.snapshot(opened, whole, home.resolve("model")).id())
+          .isEqualTo(shipped.id());
+      try (HouseModel model = HouseModel.load(Trainer.modelFolder(whole))) {
+        assertThat(model.isFlow()).isTrue();
+        assertThat(model.card().kind()).isEqualTo("flow model");
+        assertThat(model.card().evaluation()).containsKey("heldOutLoss.end");
+      }
+    }
+  }
+
+  @Test
+  void partsOfAFlowModelsBatchTrainTheSame() {
+    try (Dataset opened = Dataset.open(dataset)) {
+      Path whole = home.resolve("whole");
+      Path parts = home.resolve("parts");
+      List<String> few = List.of("steps=24", "codec.share=0.9", "flow.optimiser.name=muon");
+      Trainer.run(RecipeText.withOverrides(Small.flowRecipe(), few), opened, whole, Progress.NONE);
+      var inParts = new ArrayList<>(few);
+      inParts.add("accumulate=2");
+      Trainer.run(
+          RecipeText.withOverrides(Small.flowRecipe(), inParts), opened, parts, Progress.NONE);
+      List<Double> losses = Lab.curves(whole).get("flow/loss").values();
+      for (int i = 0; i < losses.size(); i++) {
+        assertThat(Lab.curves(parts).get("flow/loss").values().get(i))
+            .isCloseTo(losses.get(i), within(1e-4));
+      }
+    }
   }
 
   @Test

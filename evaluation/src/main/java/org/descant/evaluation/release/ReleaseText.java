@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.descant.evaluation.MemorisationReport;
@@ -13,6 +14,7 @@ import org.descant.evaluation.release.ReleaseRecord.Figure;
 import org.descant.evaluation.release.ReleaseRecord.Judgement;
 import org.descant.evaluation.release.ReleaseRecord.Person;
 import org.descant.models.ModelCard;
+import org.descant.models.lm.TokenLmConfig;
 import org.jspecify.annotations.Nullable;
 
 /** A release told to people: the card and the page say the same. */
@@ -53,12 +55,17 @@ final class ReleaseText {
 
   // ---------------------------------------------------------------- parts
 
+  private int layers() {
+    TokenLmConfig language = card.languageModel();
+    return language == null ? Objects.requireNonNull(card.flow()).layers() : language.layers();
+  }
+
   private void what() {
     paragraph(
         "A model of music that makes clips of a tempo, key and character that somebody asks for,"
             + " made for playing new music while the people behind it are shown and paid. It codes"
-            + " sound at %s kb/s and writes the codes with a language model of %s layers.",
-        number("codec.kilobitsPerSecond", 2), card.languageModel().layers());
+            + " sound at %s kb/s and makes the codes with a %s of %s layers.",
+        number("codec.kilobitsPerSecond", 2), card.kind(), layers());
     if (!record.full()) {
       paragraph(
           "This is a quick look with few clips: its figures are rough and it is no full release.");

@@ -589,6 +589,17 @@ public final class MagnitudeCodec implements Codec, AutoCloseable {
     return codes;
   }
 
+  /**
+   * Latents that codes stand for, one row of {@code config().latent()} numbers per frame: what the
+   * decoder hears of them.
+   */
+  public float[] dequantise(int[][] codes) {
+    try (NoGrad noGrad = NoGrad.open();
+        Scope scope = Scope.open()) {
+      return latents(codes).contiguous().toFloats();
+    }
+  }
+
   private interface LatentChunk {
     void take(int fromFrame, Tensor zBLD);
   }

@@ -10,11 +10,13 @@ import org.descant.models.condition.Conditioning;
 import org.descant.models.condition.Guidance;
 import org.descant.models.lm.Rotary;
 import org.descant.models.lm.TokenLm;
+import org.descant.tensor.Autocast;
 import org.descant.tensor.DType;
 import org.descant.tensor.NoGrad;
 import org.descant.tensor.ParameterStore;
 import org.descant.tensor.ParameterStore.Initializer;
 import org.descant.tensor.ParameterStore.Parameter;
+import org.descant.tensor.Precision;
 import org.descant.tensor.Scope;
 import org.descant.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -33,9 +35,9 @@ import org.jspecify.annotations.Nullable;
  * Modeling", and Liu, Gong, Liu, "Flow Straight and Fast" (rectified flow), both 2022; a
  * transformer with adaptive norms (Peebles and Xie, "Scalable Diffusion Models with Transformers",
  * 2023) in the manner of Stable Audio 3: gates {@code sigmoid(1 − g)}, normalised queries and keys
- * (Henry et al. 2020), rotary positions, SwiGLU, no causality. Times are drawn logit-normal (Esser
- * et al. 2024). Conditions are the language model's ({@link ConditionEncoder}), dropped and guided
- * alike.
+ * (Henry et al. 2020), rotary positions, SwiGLU, no causality. Times are drawn evenly, each row of
+ * a batch from a part of its own. Conditions are the language model's ({@link ConditionEncoder}),
+ * dropped and guided alike.
  *
  * <p>Cost of one evaluation: 2 · parameters multiply-adds a frame and row, and attention over all
  * frames; a clip takes {@code steps · rows} evaluations. One thread at a time trains; sampling only
@@ -275,18 +277,103 @@ public final class FlowModel implements AutoCloseable {
   }
 
   /**
+   * Examples as the model sees them in training, with all random draws made: rows of it mean the
+   * same as in the whole. Plain numbers; the arrays are not copied.
+   *
+   * @param conditions of each row
+   * @param shown which groups of conditions each row shows
+   * @param times of the rows, 0 (data) to 1 (noise)
+   * @param x latents with noise, [row, frame, latent] in one array, as the two that follow
+   * @param target velocities
+   * @param known latents that are kept, zeros elsewhere
+   * @param mask 1 where a frame is kept, [row, frame] in one array
+   * @param made frames of a row that are not kept, on average over the whole batch
+   */
+  @SuppressWarnings("ArrayRecordComponent") // Made for one step, never compared.
+  public record Input(
+      List<Conditioning> conditions,
+      boolean[][] shown,
+      float[] times,
+      float[] x,
+      float[] target,
+      float[] known,
+      float[] mask,
+      double made) {
+    /** Number of examples. */
+    public int rows() {
+      return times.length;
+    }
+
+    /** Examples {@code from} to {@code to}, without the latter. */
+    public Input rows(int from, int to) {
+      return new Input(
+          conditions.subList(from, to),
+          Arrays.copyOfRange(shown, from, to),
+          Arrays.copyOfRange(times, from, to),
+          part(x, from, to),
+          part(target, from, to),
+          part(known, from, to),
+          part(mask, from, to),
+          made);
+    }
+
+    private float[] part(float[] all, int from, int to) {
+      int size = all.length / rows();
+      return Arrays.copyOfRange(all, from * size, to * size);
+    }
+  }
+
+  /**
    * Mean squared error of the velocity over all frames that are not kept, a scalar with gradients;
    * predicting nothing gives 1 plus the latents' mean square.
    *
    * @param seed of times, noise, kept spans and dropped conditions; give each step its own
    */
   public Tensor loss(Batch batch, Noise noise, long seed) {
+    return loss(input(batch, noise, seed));
+  }
+
+  /** The loss of what {@link #input} made; of equal shares of a batch the mean is the batch's. */
+  public Tensor loss(Input input) {
+    int rows = input.rows();
+    int latent = config.latent();
+    long frames = input.mask.length / rows;
+    Tensor maskBT1 = Tensor.of(input.mask, rows, frames, 1);
+    Tensor v =
+        velocity(
+            Tensor.of(input.x, rows, frames, latent),
+            input.times,
+            Tensor.of(input.known, rows, frames, latent),
+            maskBT1,
+            conditions.encode(input.conditions, input.shown));
+    Tensor off = v.sub(Tensor.of(input.target, rows, frames, latent)).square();
+    return off.mul(maskBT1.neg().add(1.0)).sum().mul(1 / (input.made * rows * latent));
+  }
+
+  /**
+   * Forward and backward pass: adds the gradient of {@code share} times the loss to the parameters'
+   * gradients. Opens its own {@link Autocast} region; none may be open around it.
+   *
+   * @param input a whole batch, or rows of one whose shares sum to 1
+   * @return the loss, without gradients
+   */
+  public Tensor learn(Input input, double share, Precision precision) {
+    Tensor loss;
+    try (Autocast autocast = Autocast.open(precision)) {
+      loss = loss(input);
+    }
+    (share == 1 ? loss : loss.mul(share)).backward();
+    return loss.detach();
+  }
+
+  /** Makes all random draws of a training step. Pure Java, safe in any thread. */
+  public Input input(Batch batch, Noise noise, long seed) {
     int count = batch.latents.length;
     int frames = frames(batch.latents[0], batch.conditions.getFirst());
     SplittableRandom random = new SplittableRandom(seed);
     boolean[][] keep = ConditionEncoder.dropped(count, noise.dropConditions, random.nextLong());
     int size = frames * config.latent();
-    float[] times = new float[count];
+    float[] times = times(count, random);
     float[] x = new float[count * size];
     float[] target = new float[count * size];
     float[] known = new float[count * size];
@@ -297,7 +384,6 @@ public final class FlowModel implements AutoCloseable {
       if (frames(data, batch.conditions.get(b)) != frames) {
         throw new ModelException("All examples need the same number of frames, " + frames);
       }
-      times[b] = (float) random.nextDouble();
       int from = 0;
       int to = frames;
       if (random.nextDouble() < noise.keep) {
@@ -318,16 +404,19 @@ public final class FlowModel implements AutoCloseable {
         }
       }
     }
-    Tensor maskBT1 = Tensor.of(mask, count, frames, 1);
-    Tensor v =
-        velocity(
-            Tensor.of(x, count, frames, config.latent()),
-            times,
-            Tensor.of(known, count, frames, config.latent()),
-            maskBT1,
-            conditions.encode(batch.conditions, keep));
-    Tensor off = v.sub(Tensor.of(target, count, frames, config.latent())).square();
-    return off.mul(maskBT1.neg().add(1.0)).sum().mul(1 / (made * config.latent()));
+    return new Input(batch.conditions, keep, times, x, target, known, mask, made / count);
+  }
+
+  /** One time of each of {@code count} equal parts of 0 to 1, in random order. */
+  private static float[] times(int count, SplittableRandom random) {
+    float[] times = new float[count];
+    for (int i = 0; i < count; i++) {
+      float drawn = (float) ((i + random.nextDouble()) / count);
+      int place = random.nextInt(i + 1);
+      times[i] = times[place];
+      times[place] = drawn;
+    }
+    return times;
   }
 
   private int frames(float[] latents, Conditioning conditioning) {
@@ -354,15 +443,24 @@ public final class FlowModel implements AutoCloseable {
   public sealed interface Given {
     /** One row of {@code latent} numbers a frame. */
     float[] latents();
+
+    /** Frames that stay as they are; empty for none. */
+    boolean[] keep();
   }
 
   /**
    * Another take of a sound (audio to audio; Meng et al., "SDEdit", 2022).
    *
    * @param noise how much of it is noise at the start, over 0 to 1, which forgets it
+   * @param keep frames that stay as they are, bit for bit; empty for none
    */
   @SuppressWarnings("ArrayRecordComponent") // Made for one clip, never compared.
-  public record Variation(float[] latents, float noise) implements Given {
+  public record Variation(float[] latents, float noise, boolean[] keep) implements Given {
+    /** Another take of all of it. */
+    public Variation(float[] latents, float noise) {
+      this(latents, noise, new boolean[0]);
+    }
+
     public Variation {
       if (!(noise > 0 && noise <= 1)) {
         throw new ModelException("A variation begins with noise of over 0 to 1, not " + noise);
@@ -434,6 +532,16 @@ public final class FlowModel implements AutoCloseable {
    * @throws ModelException when lengths or noises differ, or given latents do not fit
    */
   public float[][] sample(List<Clip> clips, Guidance guidance, Sampler sampler) {
+    return sample(clips, guidance, sampler, () -> {});
+  }
+
+  /**
+   * The same, with a way to stop.
+   *
+   * @param beforeStep runs before every step; what it throws ends the sampling
+   */
+  public float[][] sample(
+      List<Clip> clips, Guidance guidance, Sampler sampler, Runnable beforeStep) {
     if (clips.isEmpty()) {
       throw new ModelException("There is nothing to sample; give at least one clip");
     }
@@ -459,6 +567,7 @@ public final class FlowModel implements AutoCloseable {
         Scope scope = Scope.open()) {
       Field field = new Field(clips, guidance, frames);
       for (int step = 0; step < sampler.steps(); step++) {
+        beforeStep.run();
         float now = times[step];
         float next = times[step + 1];
         float[][] v = field.at(x, now);
@@ -482,10 +591,11 @@ public final class FlowModel implements AutoCloseable {
       }
     }
     for (int c = 0; c < x.length; c++) {
-      if (clips.get(c).given() instanceof Inpainting inpainting) {
+      Given given = clips.get(c).given();
+      if (given != null && given.keep().length > 0) {
         for (int i = 0; i < size; i++) {
-          if (inpainting.keep()[i / config.latent()]) {
-            x[c][i] = inpainting.latents()[i];
+          if (given.keep()[i / config.latent()]) {
+            x[c][i] = given.latents()[i];
           }
         }
       }
@@ -504,12 +614,13 @@ public final class FlowModel implements AutoCloseable {
     Given given = clip.given();
     frames(
         given == null ? new float[frames * config.latent()] : given.latents(), clip.conditions());
-    if (given instanceof Inpainting inpainting && inpainting.keep().length != frames) {
+    boolean empty = given instanceof Variation && given.keep().length == 0;
+    if (given != null && !empty && given.keep().length != frames) {
       throw new ModelException(
           "Inpainting says for each of "
               + frames
               + " frames whether it is kept, got "
-              + inpainting.keep().length);
+              + given.keep().length);
     }
   }
 
@@ -552,12 +663,13 @@ public final class FlowModel implements AutoCloseable {
         Clip clip = clips.get(row / guidance.rows());
         told.add(clip.conditions());
         keep[row] = shown[row % guidance.rows()];
-        if (clip.given() instanceof Inpainting inpainting) {
+        Given given = clip.given();
+        if (given != null && given.keep().length > 0) {
           for (int t = 0; t < frames; t++) {
-            if (inpainting.keep()[t]) {
+            if (given.keep()[t]) {
               mask[row * frames + t] = 1;
               System.arraycopy(
-                  inpainting.latents(),
+                  given.latents(),
                   t * config.latent(),
                   known,
                   row * size + t * config.latent(),

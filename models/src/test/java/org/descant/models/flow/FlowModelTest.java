@@ -21,6 +21,7 @@ import org.descant.models.flow.FlowModel.Walk;
 import org.descant.tensor.AdamW;
 import org.descant.tensor.NoGrad;
 import org.descant.tensor.ParameterStore.Parameter;
+import org.descant.tensor.Precision;
 import org.descant.tensor.Scope;
 import org.descant.tensor.Tensor;
 import org.junit.jupiter.api.AfterAll;
@@ -142,6 +143,71 @@ class FlowModelTest {
         }
       }
     }
+  }
+
+  @Test
+  void theMeanOverEqualSharesOfABatchIsTheBatchs() {
+    var latents = new float[][] {DATA[0], DATA[1], DATA[1], DATA[0]};
+    var told = List.of(TOLD.get(0), TOLD.get(1), TOLD.get(1), TOLD.get(0));
+    FlowModel.Input whole =
+        trained.input(new FlowModel.Batch(latents, told), new FlowModel.Noise(0.3, 1), 5);
+    double joined;
+    double sum = 0;
+    float[] gradient;
+    try (Scope scope = Scope.open()) {
+      trained.parameters().zeroGradients();
+      joined = trained.learn(whole, 1, Precision.FP32).item();
+      gradient = trained.parameters().gradients().toFloats();
+      trained.parameters().zeroGradients();
+      for (int part = 0; part < 2; part++) {
+        sum += trained.learn(whole.rows(2 * part, 2 * part + 2), 0.5, Precision.FP32).item() / 2;
+      }
+      float[] shared = trained.parameters().gradients().toFloats();
+      double largest = 0;
+      for (float value : gradient) {
+        largest = Math.max(largest, Math.abs(value));
+      }
+      for (int i = 0; i < shared.length; i++) {
+        assertThat((double) shared[i]).isCloseTo(gradient[i], within(1e-5 * largest));
+      }
+    }
+    assertThat(sum).isCloseTo(joined, within(1e-6));
+    float[] times = whole.times().clone();
+    Arrays.sort(times);
+    for (int part = 0; part < 4; part++) {
+      assertThat(times[part]).isBetween(part / 4f, (part + 1) / 4f);
+    }
+  }
+
+  @Test
+  void aVariationCanKeepAPart() {
+    boolean[] keep = new boolean[FRAMES];
+    Arrays.fill(keep, 0, 6, true);
+    float[] made =
+        trained
+            .sample(
+                List.of(new Clip(TOLD.get(0), new Variation(DATA[1], 0.5f, keep), 5)),
+                Guidance.NONE,
+                Sampler.FINE)[0];
+    assertThat(slice(made, 0, 6)).isEqualTo(slice(DATA[1], 0, 6));
+    assertThat(slice(made, 6, FRAMES)).isNotEqualTo(slice(DATA[1], 6, FRAMES));
+  }
+
+  @Test
+  void samplingEndsBeforeTheStepThatIsNotWanted() {
+    var steps = new int[1];
+    assertThatThrownBy(() ->
+            trained.sample(
+                List.of(new Clip(TOLD.get(0), null, 7)),
+                Guidance.NONE,
+                Sampler.FINE,
+                () -> {
+                  if (++steps[0] == 4) {
+                    throw new IllegalStateException("enough");
+                  }
+                }))
+        .hasMessage("enough");
+    assertThat(steps[0]).isEqualTo(4);
   }
 
   @Test

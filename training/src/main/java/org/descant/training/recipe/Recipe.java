@@ -3,20 +3,25 @@ package org.descant.training.recipe;
 import static org.descant.training.TrainingException.require;
 
 import java.util.List;
+import java.util.Objects;
 import org.descant.models.codec.CodecConfig;
+import org.descant.models.flow.FlowConfig;
 import org.descant.models.lm.TokenLmConfig;
+import org.descant.training.TrainingException;
 import org.descant.training.loop.Guard;
 import org.descant.training.loop.Optimisation;
 import org.descant.training.loop.Schedule;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Everything that a training run depends on beside the code, the dataset and the kind of CPU. A
- * recipe is complete: there are no defaults elsewhere.
+ * recipe is complete: there are no defaults elsewhere. Its last stage is a language model or a flow
+ * model, never both; the text form leaves out the one that is not there.
  *
  * @param name of the recipe
- * @param steps optimizer steps of the whole run, codec and language model together
+ * @param steps optimizer steps of the whole run, codec and last stage together
  * @param seed of every random draw
- * @param batch sequences in a step of the language model
+ * @param batch sequences in a step of the last stage
  * @param accumulate parts that such a batch goes through the model in, one after the other: less
  *     memory, the same gradient
  * @param precision {@code auto} (measured once at the start and kept in the record), {@code fp32}
@@ -29,7 +34,8 @@ import org.descant.training.loop.Schedule;
  * @param guard which batches are refused, and what follows
  * @param codec stage one
  * @param augment stage two: copies of the recordings in other keys and tempos, as tokens
- * @param lm stage three
+ * @param lm stage three, a language model of tokens, or null
+ * @param flow stage three, a flow model of latents, or null
  */
 public record Recipe(
     String name,
@@ -45,7 +51,8 @@ public record Recipe(
     Guard.Options guard,
     Codec codec,
     Augment augment,
-    Lm lm) {
+    @Nullable Lm lm,
+    @Nullable Flow flow) {
 
   private static final long STEPS_MAX = 100_000_000;
   private static final int BATCH_MAX = 4096;
@@ -63,6 +70,72 @@ public record Recipe(
     require(threads >= 0 && threads <= THREADS_MAX, "threads", threads, "0 to " + THREADS_MAX);
     require(heldOut >= 1, "heldOut", heldOut, "at least 1");
     require(logEvery >= 1, "logEvery", logEvery, "at least 1");
+    if ((lm == null) == (flow == null)) {
+      throw new TrainingException(
+          "the recipe %s needs a last stage: lm or flow, and only one of them".formatted(name));
+    }
+    if (lm != null) {
+      requireFits(codec, lm);
+    }
+    if (flow != null) {
+      requireFits(codec, flow);
+    }
+  }
+
+  /** A recipe whose last stage is a language model. */
+  public Recipe(
+      String name,
+      long steps,
+      long seed,
+      int batch,
+      int accumulate,
+      String precision,
+      int threads,
+      int heldOut,
+      int logEvery,
+      Checkpoint checkpoint,
+      Guard.Options guard,
+      Codec codec,
+      Augment augment,
+      Lm lm) {
+    this(
+        name,
+        steps,
+        seed,
+        batch,
+        accumulate,
+        precision,
+        threads,
+        heldOut,
+        logEvery,
+        checkpoint,
+        guard,
+        codec,
+        augment,
+        lm,
+        null);
+  }
+
+  private static void requireFits(Codec codec, Flow flow) {
+    int latent = codec.model().latent();
+    require(
+        flow.model().latent() == latent,
+        "flow.model.latent",
+        flow.model().latent(),
+        "the same as codec.model.latent, " + latent);
+    require(
+        flow.model().styleSize() == 2 * latent,
+        "flow.model.styleSize",
+        flow.model().styleSize(),
+        "twice codec.model.latent, " + 2 * latent);
+    require(
+        flow.frames() <= flow.model().context(),
+        "flow.frames",
+        flow.frames(),
+        "at most flow.model.context, " + flow.model().context());
+  }
+
+  private static void requireFits(Codec codec, Lm lm) {
     require(
         codec.model().codebooks() >= lm.model().codebooks(),
         "lm.model.codebooks",
@@ -227,7 +300,7 @@ public record Recipe(
   }
 
   /**
-   * Copies that the language model learns from, in stage two. A copy is played faster or slower by
+   * Copies that the last stage learns from, in stage two. A copy is played faster or slower by
    * {@code 2^(k/12)}, which moves its pitch by k semitones, and then stretched back, and a little
    * more or less, so that pitch and tempo vary independently.
    *
@@ -295,7 +368,13 @@ public record Recipe(
       boolean recompute,
       Schedule.Options schedule,
       Optimisation.Options optimiser,
-      TokenLmConfig model) {
+      TokenLmConfig model)
+      implements Last {
+    @Override
+    public String name() {
+      return "lm";
+    }
+
     public Lm {
       require(frames >= 16 && frames <= 8192, "lm.frames", frames, "16 to 8192");
       requireLearnable("lm", learningRate, warmup, weightDecay, clip);
@@ -320,6 +399,113 @@ public record Recipe(
     }
   }
 
+  /** What the last stages have in common. */
+  public sealed interface Last permits Lm, Flow {
+    /** Its word in metrics, checkpoints and keys. */
+    String name();
+
+    /** Latent frames of a sequence. */
+    int frames();
+
+    /** Highest learning rate. */
+    double learningRate();
+
+    /** Steps until it is reached. */
+    int warmup();
+
+    /** Of AdamW. */
+    double weightDecay();
+
+    /** Largest gradient norm. */
+    double clip();
+
+    /** Of the averaged weights that are measured and shipped; 0 ships the last ones. */
+    double emaDecay();
+
+    /** Steps between two measurements on held-out recordings. */
+    int evaluateEvery();
+
+    /** Measurements without a new best before the stage ends early, 0 for never. */
+    int stopAfter();
+
+    /** How the learning rate goes on after warm-up. */
+    Schedule.Options schedule();
+
+    /** Which optimiser, and its constants. */
+    Optimisation.Options optimiser();
+  }
+
+  /**
+   * The flow model's stage.
+   *
+   * @param frames latent frames of a window
+   * @param learningRate at its highest
+   * @param warmup steps until it is reached
+   * @param weightDecay of AdamW
+   * @param clip largest gradient norm
+   * @param dropConditions as in {@link Lm}
+   * @param inpaint chance that a window keeps its frames outside of one random span, so that the
+   *     model learns to fill spans and to go on from a beginning
+   * @param keepTag chance that each of its tags is told
+   * @param emaDecay of the averaged weights that are measured and shipped; 0 ships the last ones
+   * @param evaluateEvery steps between two measurements on held-out recordings
+   * @param stopAfter as in {@link Lm}
+   * @param schedule how the learning rate goes on after warm-up
+   * @param optimiser which one, and its constants
+   * @param model shape of the flow model; it makes {@code context} frames at once
+   */
+  public record Flow(
+      int frames,
+      double learningRate,
+      int warmup,
+      double weightDecay,
+      double clip,
+      double dropConditions,
+      double inpaint,
+      double keepTag,
+      double emaDecay,
+      int evaluateEvery,
+      int stopAfter,
+      Schedule.Options schedule,
+      Optimisation.Options optimiser,
+      FlowConfig model)
+      implements Last {
+    @Override
+    public String name() {
+      return "flow";
+    }
+
+    public Flow {
+      require(frames >= 16 && frames <= 8192, "flow.frames", frames, "16 to 8192");
+      requireLearnable("flow", learningRate, warmup, weightDecay, clip);
+      require(
+          dropConditions >= 0 && dropConditions <= 0.5,
+          "flow.dropConditions",
+          dropConditions,
+          "0 to 0.5");
+      require(inpaint >= 0 && inpaint <= 1, "flow.inpaint", inpaint, "0 to 1");
+      require(keepTag > 0 && keepTag <= 1, "flow.keepTag", keepTag, "more than 0, up to 1");
+      require(emaDecay >= 0 && emaDecay < 1, "flow.emaDecay", emaDecay, "0 to less than 1");
+      require(evaluateEvery >= 1, "flow.evaluateEvery", evaluateEvery, "at least 1");
+      require(stopAfter >= 0, "flow.stopAfter", stopAfter, "0 or more");
+    }
+  }
+
+  /** The last stage, whichever it is. */
+  public Last last() {
+    return lm != null ? lm : Objects.requireNonNull(flow);
+  }
+
+  /** Whether copies need to know their melody. */
+  public boolean melody() {
+    return lm != null && lm.model().melody();
+  }
+
+  /** Codebooks of the codes that the last stage, or what measures it, looks at. */
+  public int codebooks() {
+    return lm != null ? lm.model().codebooks() : codec.model().codebooks();
+  }
+
   /**
    * Steps of the codec's stage: its share, at least one, and at least one is left if it is not all.
    */
@@ -327,8 +513,8 @@ public record Recipe(
     return codec.share() == 1 ? steps : Math.clamp(Math.round(steps * codec.share()), 1, steps - 1);
   }
 
-  /** Steps of the language model's stage; none in a run that ends with its codec. */
-  public long lmSteps() {
+  /** Steps of the last stage; none in a run that ends with its codec. */
+  public long lastSteps() {
     return steps - codecSteps();
   }
 
@@ -348,7 +534,8 @@ public record Recipe(
         guard,
         codec,
         augment,
-        lm);
+        lm,
+        flow);
   }
 
   private static void requireDivides(String stage, int accumulate, int batch) {

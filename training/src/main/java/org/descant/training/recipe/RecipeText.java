@@ -1,6 +1,8 @@
 package org.descant.training.recipe;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.IOException;
+import java.lang.reflect.RecordComponent;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,6 +35,8 @@ import tools.jackson.dataformat.yaml.YAMLMapper;
 public final class RecipeText {
   private static final JsonMapper JSON =
       JsonMapper.builder()
+          .changeDefaultPropertyInclusion(
+              inclusion -> inclusion.withValueInclusion(JsonInclude.Include.NON_NULL))
           .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
           .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
           .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
@@ -173,9 +177,24 @@ public final class RecipeText {
     return toRecipe(tree, (Class<R>) recipe.getClass());
   }
 
+  /** The tree with a null for every part that a recipe may be without and is. */
+  private static JsonNode completed(JsonNode tree, Class<?> type) {
+    if (!(tree instanceof ObjectNode object)) {
+      return tree;
+    }
+    ObjectNode whole = object.deepCopy();
+    for (RecordComponent part : type.getRecordComponents()) {
+      if (part.getAnnotatedType().isAnnotationPresent(Nullable.class)
+          && !whole.has(part.getName())) {
+        whole.putNull(part.getName());
+      }
+    }
+    return whole;
+  }
+
   private static <R extends Record> R toRecipe(JsonNode tree, Class<R> type) {
     try {
-      return JSON.treeToValue(tree, type);
+      return JSON.treeToValue(completed(tree, type), type);
     } catch (JacksonException e) {
       Throwable cause = e;
       while (cause != null && !(cause instanceof TrainingException)) {

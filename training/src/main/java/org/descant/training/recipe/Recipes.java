@@ -6,6 +6,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.descant.models.codec.CodecConfig;
+import org.descant.models.flow.FlowConfig;
 import org.descant.models.lm.TokenLmConfig;
 import org.descant.training.TrainingException;
 import org.descant.training.loop.Guard;
@@ -33,7 +34,11 @@ public final class Recipes {
               "codec-phases",
               () -> codec("codec-phases", CodecConfig.Phases.NETWORK, 0),
               "codec-phases-gan",
-              () -> codec("codec-phases-gan", CodecConfig.Phases.NETWORK, CODEC_ADVERSARIAL)));
+              () -> codec("codec-phases-gan", CodecConfig.Phases.NETWORK, CODEC_ADVERSARIAL),
+              "house-flow-tiny",
+              Recipes::houseFlowTiny,
+              "house-flow",
+              Recipes::houseFlow));
 
   private Recipes() {}
 
@@ -178,6 +183,80 @@ public final class Recipes {
             lookingBack(TokenLmConfig.DEMO, 320)));
   }
 
+  /** The codec of house-tiny, and a flow model: two to three minutes on two cores. */
+  static Recipe houseFlowTiny() {
+    return flowing(
+        "house-flow-tiny",
+        houseTiny(),
+        new Recipe.Flow(
+            /* frames= */ 128,
+            /* learningRate= */ 2e-3,
+            /* warmup= */ 20,
+            /* weightDecay= */ 0.01,
+            /* clip= */ 1,
+            /* dropConditions= */ 0.1,
+            /* inpaint= */ 0.5,
+            /* keepTag= */ 0.75,
+            /* emaDecay= */ 0.98,
+            /* evaluateEvery= */ 200,
+            /* stopAfter= */ 0,
+            Schedule.Options.DEFAULT,
+            Optimisation.Options.adamW(/* beta2= */ 0.95),
+            lookingBack(FlowConfig.TINY, 128)));
+  }
+
+  /** The codec of house-demo, and a flow model: some hours on one core. */
+  static Recipe houseFlow() {
+    return flowing(
+        "house-flow",
+        houseDemo(),
+        new Recipe.Flow(
+            /* frames= */ 320,
+            /* learningRate= */ 1e-3,
+            /* warmup= */ 300,
+            /* weightDecay= */ 0.01,
+            /* clip= */ 1,
+            /* dropConditions= */ 0.1,
+            /* inpaint= */ 0.5,
+            /* keepTag= */ 0.75,
+            /* emaDecay= */ 0.999,
+            /* evaluateEvery= */ 250,
+            /* stopAfter= */ 8,
+            Schedule.Options.DEFAULT,
+            Optimisation.Options.adamW(/* beta2= */ 0.95),
+            lookingBack(FlowConfig.DEMO, 320)));
+  }
+
+  private static Recipe flowing(String name, Recipe like, Recipe.Flow flow) {
+    return new Recipe(
+        name,
+        like.steps(),
+        like.seed(),
+        like.batch(),
+        like.accumulate(),
+        like.precision(),
+        like.threads(),
+        like.heldOut(),
+        like.logEvery(),
+        like.checkpoint(),
+        like.guard(),
+        like.codec(),
+        like.augment(),
+        null,
+        flow);
+  }
+
+  private static FlowConfig lookingBack(FlowConfig model, int frames) {
+    return new FlowConfig(
+        model.width(),
+        model.layers(),
+        model.heads(),
+        model.hidden(),
+        model.latent(),
+        model.styleSize(),
+        frames);
+  }
+
   /**
    * One of four runs that are compared: phases recovered or from the network, without and with a
    * discriminator. All else is the demo's codec, alike in all of them: data, batches, steps, width.
@@ -213,7 +292,8 @@ public final class Recipes {
             codec.model().with(phases),
             Recipe.Adversarial.OFF.weighing(adversarial)),
         demo.augment(),
-        demo.lm());
+        demo.lm(),
+        demo.flow());
   }
 
   /**

@@ -1,5 +1,6 @@
 package org.descant.training.stage;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -7,10 +8,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
-import java.util.TreeMap;
 import java.util.function.Function;
 import org.descant.lab.MetricLine;
 import org.descant.models.BatchShare;
+import org.descant.models.HouseModel;
+import org.descant.models.ModelCard;
 import org.descant.models.codec.CodecLatents;
 import org.descant.models.condition.Conditioning;
 import org.descant.models.condition.FrameConditions;
@@ -20,21 +22,10 @@ import org.descant.models.lm.TokenLm;
 import org.descant.tensor.Autocast;
 import org.descant.tensor.NoGrad;
 import org.descant.tensor.ParameterStore;
-import org.descant.tensor.Safetensors;
 import org.descant.tensor.Scope;
 import org.descant.tensor.Tensor;
-import org.descant.training.Cards;
-import org.descant.training.TrainingException;
-import org.descant.training.loop.Checkpoints;
-import org.descant.training.loop.Fingerprint;
-import org.descant.training.loop.Learner;
-import org.descant.training.loop.Loop;
-import org.descant.training.loop.Meter;
 import org.descant.training.loop.Optimisation;
-import org.descant.training.loop.Withdrawals;
-import org.descant.training.parallel.Replicas;
 import org.descant.training.recipe.Recipe;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Stage three: the language model learns from windows of coded copies under their conditions.
@@ -46,10 +37,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Cost of a step: 6 · parameters · batch · frames multiply-adds, and attention.
  */
-public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
+public final class LmStage extends LastStage<LmStage.Batch> {
   public static final String NAME = "lm";
-  public static final String DONE = "done";
-  public static final String HELD_OUT_LOSS = "heldOutLoss";
 
   /** Loss of spans in the middle of held-out windows, with both sides to look at. */
   public static final String HELD_OUT_MIDDLE_LOSS = "heldOutMiddleLoss";
@@ -60,25 +49,7 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
   public static final String UNIGRAM_ENTROPY = "unigramEntropy";
   public static final String UNIGRAM_CROSS_ENTROPY = "unigramCrossEntropy";
 
-  private static final String WEIGHTS = "lm.";
-  private static final String EMA = Optimisation.averageName(WEIGHTS);
-  private static final String BEST = "lm.best";
-  private static final String BEST_LOSS = "lm.bestLoss";
-  private static final String BEST_STEP = "lm.bestStep";
-  private static final String MISSES = "lm.misses";
-  private static final String MEASURED = "lm.measured";
-
-  /** A style excerpt lasts 4 to 10 s. */
-  private static final int STYLE_FRAMES_MIN = 172;
-
-  private static final int STYLE_FRAMES_MAX = 430;
-
-  /** Draws of a style excerpt until one lies apart from the window; the last is taken anyway. */
-  private static final int STYLE_DRAWS_MAX = 8;
-
-  private final Setting setting;
   private final Recipe.Lm recipe;
-  private final CodecStage codec;
   private final Tokens tokens;
   private final TokenLm model;
   private final int length;
@@ -86,26 +57,10 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
   private Windows windows;
   private List<TokenLm.Batch> heldOut;
   private final double[] codebookWeights;
-  private final Replicas replicas;
 
-  /** Whether a run is going on; a plan writes nothing. */
-  private boolean training;
-
-  private double bestLoss = Double.POSITIVE_INFINITY;
-  private long bestStep;
-  private int misses;
-
-  /** Last step whose weights were measured, over the whole run. */
-  private long measured;
-
-  private @Nullable Tensor best;
-  private Fingerprint seen = new Fingerprint();
-
-  public LmStage(Setting setting, CodecStage codec, Tokens tokens) {
-    this.setting = setting;
-    this.recipe = setting.recipe().lm();
-    this.replicas = setting.replicas();
-    this.codec = codec;
+  LmStage(Setting setting, Recipe.Lm recipe, CodecStage codec, Tokens tokens) {
+    super(setting, codec);
+    this.recipe = recipe;
     this.tokens = tokens;
     this.model =
         TokenLm.create(recipe.model(), Draws.key(setting.recipe().seed(), "lm weights", 0));
@@ -129,100 +84,27 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
     }
   }
 
-  /** The order of this stage's windows for sources of these lengths, in frames. */
-  public static Order order(
-      Setting setting, int length, List<String> isrcs, List<Integer> lengths) {
-    return new Order(
-        NAME,
-        setting.recipe().seed(),
-        "lm windows",
-        length,
-        setting.recipe().batch(),
-        setting.recipe().codecSteps(),
-        setting.recipe().lmSteps(),
-        isrcs,
-        lengths);
-  }
-
   public TokenLm model() {
     return model;
   }
 
+  @Override
   public Order order() {
     return order;
   }
 
-  /** Puts the weights that ship, or would ship now, into the model, from any checkpoint. */
-  public void restoreShipped(Checkpoints.Saved saved) {
-    restoreWeights(saved);
-    try (Safetensors state = Safetensors.open(saved.path().resolve(Checkpoints.STATE))) {
-      if (state.contains(BEST)) {
-        state.copyInto(BEST, model.parameters().values());
-      } else if (state.contains(EMA) && recipe.emaDecay() > 0) {
-        state.copyInto(EMA, model.parameters().values());
-      }
-    }
-  }
-
-  private void restoreWeights(Checkpoints.Saved saved) {
-    try (Safetensors file = Safetensors.open(saved.path().resolve(Checkpoints.MODEL))) {
-      model.parameters().restoreFrom(WEIGHTS, file);
-    }
-  }
-
-  /**
-   * Trains from the beginning or from a checkpoint of this stage to the stage's end, and leaves in
-   * the model the weights that ship.
-   *
-   * @param seen goes on with the order of the run's data
-   * @return the last step, over the whole run, or {@link Loop#STOPPED}, after a checkpoint
-   */
-  public long train(Checkpoints.@Nullable Saved saved, Fingerprint seen) {
-    training = true;
-    this.seen = seen;
-    long last = new Loop<>(setting.around(), this, setting.lmRules(), seen).run(saved);
-    return last == Loop.STOPPED ? last : before() + last;
-  }
-
   @Override
-  public Withdrawals withdrawals() {
-    return setting.withdrawals();
-  }
-
-  @Override
-  public void withdraw(List<String> fresh) {
-    order = order.without(setting.withdrawals().steps());
+  void reorder(Order without, boolean measuredToo) {
+    order = without;
     windows = order.windows();
-    if (training && replicas.leads()) {
-      order.write(setting.path());
-    }
-    if (setting.heldOut().stream().map(setting.dataset()::isrc).anyMatch(fresh::contains)) {
-      // A loss over other recordings is another figure: the best so far cannot be compared with it.
+    if (measuredToo) {
       heldOut = heldOutBatches();
-      bestLoss = Double.POSITIVE_INFINITY;
-      misses = 0;
-      forgetBest();
     }
   }
 
   @Override
-  public String name() {
-    return NAME;
-  }
-
-  @Override
-  public long before() {
-    return setting.recipe().codecSteps();
-  }
-
-  @Override
-  public long steps() {
-    return setting.recipe().lmSteps();
-  }
-
-  @Override
-  public int parts() {
-    return setting.recipe().accumulate();
+  boolean measures() {
+    return !heldOut.isEmpty();
   }
 
   @Override
@@ -232,61 +114,14 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
 
   @Override
   public long[] matrices(ParameterStore.Parameter parameter) {
-    if (!parameter.name().startsWith("layers.") || !parameter.isMatrix()) {
-      return new long[0];
-    }
-    long rows = parameter.shape()[0];
-    if (parameter.name().endsWith("attention.in")) {
-      long headSize = recipe.model().width() / recipe.model().heads();
-      long keys = recipe.model().keyValueHeads() * headSize;
-      return new long[] {rows - 2 * keys, keys, keys};
-    }
-    return parameter.name().endsWith("hidden.in")
-        ? new long[] {rows / 2, rows / 2}
-        : new long[] {rows};
+    long headSize = recipe.model().width() / recipe.model().heads();
+    return matrices(parameter, "layers.", recipe.model().keyValueHeads() * headSize);
   }
 
   @Override
   public void start() {
+    super.start();
     model.startAt(unigram());
-    bestLoss = Double.POSITIVE_INFINITY;
-    bestStep = 0;
-    misses = 0;
-    measured = -1;
-    forgetBest();
-  }
-
-  @Override
-  public void begun(Meter meter, Optimisation optimisation) {
-    describe();
-    measure(before(), optimisation, meter);
-  }
-
-  @Override
-  public void after(long step, Meter meter, Optimisation optimisation) {
-    boolean due = step > 0 && (step % recipe.evaluateEvery() == 0 || step == steps());
-    if (due && measured < before() + step) {
-      measure(before() + step, optimisation, meter);
-    }
-  }
-
-  @Override
-  public boolean isDone() {
-    return recipe.stopAfter() > 0 && misses >= recipe.stopAfter();
-  }
-
-  /** The last checkpoint is that of the weights that ship. */
-  @Override
-  public boolean savesLast() {
-    return false;
-  }
-
-  @Override
-  public void end(long lastStep, Optimisation optimisation) {
-    ship(optimisation);
-    if (replicas.leads()) {
-      saveShipped(before() + lastStep);
-    }
   }
 
   // ---------------------------------------------------------------- data
@@ -368,20 +203,9 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
   }
 
   private float[] style(Tokens.Coded coded, int from, SplittableRandom random) {
-    CodecLatents latents = tokens.styles().get(coded.recording());
-    int frames = latents.frames();
-    double windowStart = from * coded.copy().tempo();
-    double windowEnd = (from + length) * coded.copy().tempo();
-    int start = 0;
-    int size = frames;
-    for (int draw = 0; draw < STYLE_DRAWS_MAX; draw++) {
-      size = Math.min(frames, random.nextInt(STYLE_FRAMES_MIN, STYLE_FRAMES_MAX + 1));
-      start = random.nextInt(frames - size + 1);
-      if (start >= windowEnd || start + size <= windowStart) {
-        break;
-      }
-    }
-    return latents.statistics(start, start + size);
+    double tempo = coded.copy().tempo();
+    return StyleExcerpt.drawn(
+        tokens.styles().get(coded.recording()), from * tempo, (from + length) * tempo, random);
   }
 
   /** Windows of the held-out recordings one after the other, in batches. */
@@ -391,14 +215,11 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
     for (Tokens.Coded coded : live(tokens.heldOut())) {
       CodecLatents latents = tokens.styles().get(coded.recording());
       for (int from = 0; from + length <= coded.length(); from += length) {
-        int size = Math.min(latents.frames(), STYLE_FRAMES_MAX);
-        boolean early = from < coded.length() / 2;
-        int start = early ? latents.frames() - size : 0;
         codes.add(slice(coded.codes(), from));
         conditions.add(
             new Conditioning(
                 coded.frames().slice(from, from + length),
-                coded.global().withStyle(latents.statistics(start, start + size))));
+                coded.global().withStyle(StyleExcerpt.fixed(latents, from))));
       }
     }
     int size = setting.recipe().batch();
@@ -410,10 +231,6 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
               codes.subList(from, to).toArray(int[][][]::new), conditions.subList(from, to)));
     }
     return batches;
-  }
-
-  private List<Tokens.Coded> live(List<Tokens.Coded> coded) {
-    return coded.stream().filter(c -> !setting.withdrawals().withdrawn(c.recording())).toList();
   }
 
   // ---------------------------------------------------------------- steps
@@ -453,29 +270,13 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
         (6 * model.parameters().matrixCount() + attention) * rows);
   }
 
-  /** Measures the weights that would ship now on the held-out windows. */
-  private void measure(long step, Optimisation optimisation, Meter meter) {
-    if (heldOut.isEmpty()) {
-      return; // withdrawn, all of them
-    }
-    long begin = System.nanoTime();
-    var values = new LinkedHashMap<String, Double>();
-    optimisation.averaged(() -> {
-      values.putAll(heldOutLosses());
-      keepIfBest(step, values.getOrDefault(HELD_OUT_LOSS, Double.NaN));
-      measured = step;
-    });
-    double mean = values.getOrDefault(HELD_OUT_LOSS, Double.NaN);
-    setting.log().accept(new MetricLine(NAME, step, values));
-    setting
-        .progress()
-        .note(
-            "lm     step %d: held-out loss %.4f nats a token (best %.4f at step %d)"
-                .formatted(step, mean, bestLoss, bestStep));
-    meter.pause(System.nanoTime() - begin);
+  @Override
+  String unit() {
+    return " nats a token";
   }
 
-  private Map<String, Double> heldOutLosses() {
+  @Override
+  Map<String, Double> heldOutLosses() {
     double[] whole = heldOutLosses(heldOut, batch -> model.loss(batch, TokenLm.Noise.NONE, 0));
     var values = new LinkedHashMap<String, Double>();
     values.put(HELD_OUT_LOSS, mean(whole));
@@ -553,54 +354,6 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
     return sums;
   }
 
-  private void keepIfBest(long step, double mean) {
-    if (!Double.isFinite(mean)) {
-      throw new TrainingException(
-          "step %d (lm): the held-out loss is %s; lower lm.learningRate".formatted(step, mean));
-    }
-    if (mean < bestLoss) {
-      bestLoss = mean;
-      bestStep = step;
-      misses = 0;
-      keepBest();
-    } else {
-      misses++;
-    }
-  }
-
-  private void keepBest() {
-    if (recipe.stopAfter() == 0) {
-      return;
-    }
-    try (NoGrad noGrad = NoGrad.open();
-        Scope scope = Scope.open()) {
-      if (best == null) {
-        best = model.parameters().values().copy().retain();
-      } else {
-        best.copyFrom(model.parameters().values());
-      }
-    }
-  }
-
-  /** Puts the weights that ship into the model: the best, else the averaged, else the last. */
-  private void ship(Optimisation optimisation) {
-    if (best != null) {
-      try (NoGrad noGrad = NoGrad.open();
-          Scope scope = Scope.open()) {
-        model.parameters().values().copyFrom(best);
-      }
-    } else {
-      optimisation.keepAveraged();
-    }
-  }
-
-  private void forgetBest() {
-    if (best != null) {
-      best.close();
-      best = null;
-    }
-  }
-
   // ---------------------------------------------------------------- counts
 
   /** How often each token occurs in the trained copies: [codebook][token], natural logarithms. */
@@ -629,7 +382,8 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
   }
 
   /** Logs what the held-out tokens need without any context. */
-  private void describe() {
+  @Override
+  void describe() {
     if (heldOut.isEmpty()) {
       return;
     }
@@ -670,76 +424,14 @@ public final class LmStage implements Learner<LmStage.Batch>, AutoCloseable {
                 .formatted(windows.slots(), tokens.trained().size(), meanEntropy, meanCross));
   }
 
-  // ---------------------------------------------------------------- checkpoints
-
   @Override
-  public void saveWeights(Map<String, Tensor> model) {
-    codec.saveWeights(model);
-    this.model.parameters().saveTo(WEIGHTS, model);
-  }
-
-  @Override
-  public void saveState(Map<String, Tensor> state, Map<String, Double> numbers) {
-    if (best != null) {
-      state.put(BEST, best);
-    }
-    numbers.put(BEST_LOSS, bestLoss);
-    numbers.put(BEST_STEP, (double) bestStep);
-    numbers.put(MISSES, (double) misses);
-    numbers.put(MEASURED, (double) measured);
-  }
-
-  @Override
-  public Map<String, String> metadata(long runStep) {
-    return setting.metadata(runStep, NAME);
-  }
-
-  @Override
-  public String card(long runStep) {
-    return Cards.ofCheckpoint(setting, NAME, runStep).toJson();
-  }
-
-  @Override
-  public void restore(Checkpoints.Saved saved) {
-    restoreWeights(saved);
-    Map<String, Double> numbers = saved.facts().numbers();
-    bestLoss = numbers.getOrDefault(BEST_LOSS, Double.POSITIVE_INFINITY);
-    bestStep = numbers.getOrDefault(BEST_STEP, 0.0).longValue();
-    misses = numbers.getOrDefault(MISSES, 0.0).intValue();
-    measured = numbers.getOrDefault(MEASURED, (double) saved.facts().step()).longValue();
-    forgetBest();
-    try (Safetensors state = Safetensors.open(saved.path().resolve(Checkpoints.STATE));
-        Scope scope = Scope.open()) {
-      if (state.contains(BEST)) {
-        best = state.tensor(BEST).copy().retain();
-      }
-    }
-  }
-
-  /** The last checkpoint of a run holds the weights that ship, and nothing to go on with. */
-  private void saveShipped(long step) {
-    var model = new LinkedHashMap<String, Tensor>();
-    saveWeights(model);
-    var numbers = new TreeMap<String, Double>();
-    seen.saveTo(numbers);
-    setting.withdrawals().saveTo(numbers);
-    setting
-        .around()
-        .writer()
-        .submit(
-            new Checkpoints.Content(
-                step,
-                DONE,
-                model,
-                setting.metadata(step, DONE),
-                Map.of(),
-                numbers,
-                Cards.ofCheckpoint(setting, DONE, step).toJson()));
+  public ModelCard save(Path folder, ModelCard draft) {
+    return HouseModel.save(folder, codec.codec(), model, draft);
   }
 
   @Override
   public void close() {
+    super.close();
     model.close();
-    forgetBest();
   }
 }

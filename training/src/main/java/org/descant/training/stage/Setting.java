@@ -155,14 +155,14 @@ public record Setting(
         recipe.guard());
   }
 
-  public Optimisation.Rules lmRules() {
-    Recipe.Lm lm = recipe.lm();
+  public Optimisation.Rules lastRules() {
+    Recipe.Last last = recipe.last();
     return new Optimisation.Rules(
-        lm.optimiser(),
-        new Schedule(lm.schedule(), lm.learningRate(), lm.warmup(), recipe.lmSteps()),
-        lm.weightDecay(),
-        lm.clip(),
-        lm.emaDecay(),
+        last.optimiser(),
+        new Schedule(last.schedule(), last.learningRate(), last.warmup(), recipe.lastSteps()),
+        last.weightDecay(),
+        last.clip(),
+        last.emaDecay(),
         recipe.guard());
   }
 

@@ -18,8 +18,8 @@ final class StyleExcerpt {
 
   private StyleExcerpt() {}
 
-  /** The style for the frames {@code from .. to-1} of the recording. */
-  static float[] drawn(CodecLatents latents, int from, int to, SplittableRandom random) {
+  /** The style for what lies from {@code from} to before {@code to}, in frames of the recording. */
+  static float[] drawn(CodecLatents latents, double from, double to, SplittableRandom random) {
     int frames = latents.frames();
     int start = 0;
     int size = frames;

@@ -30,6 +30,8 @@ import org.jspecify.annotations.Nullable;
  * Stage two: every trained recording in its copies, and every held-out one as it is, goes through
  * the codec.
  *
+ * <p>A flow model learns from the latents that the codes are made from, so they are kept too.
+ *
  * <p>The codes of a recording are kept in {@code tokens/<ISRC>.safetensors} of the run folder, so a
  * run that was cut off here or later does not code it again. They are functions of the run: coding
  * again would give the same.
@@ -112,14 +114,16 @@ public final class TokenStage {
             setting.progress());
     try (var data = new Prefetch<>(NAME, n -> rows(jobs.get((int) n - 1)), 1, jobs.size())) {
       var codesByCopy = new LinkedHashMap<String, List<int[][]>>();
-      var latents = new ArrayList<float[]>();
+      var latents = new LinkedHashMap<String, List<float[]>>();
       for (int n = 1; n <= jobs.size(); n++) {
         Rows rows = data.take(n);
         Job job = rows.job();
         int[][] codes = codec.encodeFeatures(rows.rows());
         codesByCopy.computeIfAbsent(key(job.copy()), key -> new ArrayList<>()).add(codes);
-        if (job.copy().number() == 0) {
-          latents.add(codec.encodeFeatureLatents(rows.rows()));
+        if (keepsLatents(job.copy())) {
+          latents
+              .computeIfAbsent(latentsKey(job.copy()), key -> new ArrayList<>())
+              .add(codec.encodeFeatureLatents(rows.rows()));
         }
         if (job.lastOfRecording()) {
           write(job.recording(), codesByCopy, latents);
@@ -142,15 +146,25 @@ public final class TokenStage {
     return true;
   }
 
-  private void write(int recording, Map<String, List<int[][]>> codesByCopy, List<float[]> latents) {
+  /** Styles come from the recordings as they are; only a flow model learns from copies' latents. */
+  private boolean keepsLatents(Copy copy) {
+    return copy.number() == 0 || setting.recipe().flow() != null;
+  }
+
+  private void write(
+      int recording,
+      Map<String, List<int[][]>> codesByCopy,
+      Map<String, List<float[]>> latentsByCopy) {
     try (Scope scope = Scope.open()) {
       var tensors = new LinkedHashMap<String, Tensor>();
       codesByCopy.forEach((key, parts) -> tensors.put(key, tensor(parts)));
       int size = codec.config().latent();
-      tensors.put(
-          LATENTS,
-          Tensor.cat(
-              latents.stream().map(part -> Tensor.of(part, part.length / size, size)).toList(), 0));
+      latentsByCopy.forEach((key, parts) ->
+          tensors.put(
+              key,
+              Tensor.cat(
+                  parts.stream().map(part -> Tensor.of(part, part.length / size, size)).toList(),
+                  0)));
       SafetensorsWriter.write(
           file(recording), tensors, Map.of(MADE_BY, madeBy(), HEARD, heard(recording)));
     }
@@ -221,6 +235,10 @@ public final class TokenStage {
     return "copy.%04d".formatted(copy.number());
   }
 
+  private static String latentsKey(Copy copy) {
+    return copy.number() == 0 ? LATENTS : LATENTS + ".%04d".formatted(copy.number());
+  }
+
   /** Names all that the codes depend on. */
   private String madeBy() {
     return setting.recipeHash() + " " + setting.dataset().manifest().root();
@@ -270,8 +288,8 @@ public final class TokenStage {
                 setting.dataset(),
                 recording,
                 heard.isEmpty() ? null : MusicAnnotations.fromJams(heard),
-                setting.recipe().lm().model().melody());
-        styles.add(new CodecLatents(saved.tensor(LATENTS).toFloats(), codec.config().latent()));
+                setting.recipe().melody());
+        styles.add(latents(saved, LATENTS));
         for (Copy copy : copies(recording)) {
           int[][] codes = codes(saved, key(copy));
           (setting.heldOut().contains(recording) ? heldOut : trained)
@@ -281,7 +299,8 @@ public final class TokenStage {
                       copy,
                       codes,
                       music.frames(copy, codec.frameRate(), codes[0].length),
-                      music.global(copy)));
+                      music.global(copy),
+                      setting.recipe().flow() == null ? null : latents(saved, latentsKey(copy))));
         }
       }
     }
@@ -294,16 +313,24 @@ public final class TokenStage {
     return new Tokens.Coded(
         recording,
         copy,
-        new int[setting.recipe().lm().model().codebooks()][frames],
+        new int[setting.recipe().codebooks()][frames],
         FrameConditions.from(codec.frameRate(), List.of(), List.of(), List.of(), new int[frames]),
-        GlobalConditions.NONE);
+        GlobalConditions.NONE,
+        setting.recipe().flow() == null
+            ? null
+            : new CodecLatents(
+                new float[frames * codec.config().latent()], codec.config().latent()));
+  }
+
+  private CodecLatents latents(Safetensors saved, String name) {
+    return new CodecLatents(saved.tensor(name).toFloats(), codec.config().latent());
   }
 
   /** The codes that the language model sees: its first codebooks. */
   private int[][] codes(Safetensors saved, String name) {
     int[] flat = saved.tensor(name).toInts();
     int frames = (int) saved.shape(name)[1];
-    int[][] codes = new int[setting.recipe().lm().model().codebooks()][];
+    int[][] codes = new int[setting.recipe().codebooks()][];
     for (int k = 0; k < codes.length; k++) {
       codes[k] = Arrays.copyOfRange(flat, k * frames, (k + 1) * frames);
     }

@@ -31,8 +31,8 @@ class RecipeTest {
     }
     assertThatThrownBy(() -> Recipes.named("house-huge"))
         .isInstanceOf(TrainingException.class)
-        .hasMessageContaining("house-demo")
-        .hasMessageContaining("house-tiny");
+        .hasMessageContaining(
+            "house-demo, house-flow, house-flow-tiny, house-spans-tiny, house-tiny");
   }
 
   @Test
@@ -41,7 +41,7 @@ class RecipeTest {
     assertThat(recipe.steps()).isEqualTo(90);
     assertThat(recipe.codec().model().width()).isEqualTo(64);
     assertThat(recipe.precision()).isEqualTo("fp32");
-    assertThat(recipe.lm().clip()).isEqualTo(0.5);
+    assertThat(recipe.last().clip()).isEqualTo(0.5);
     assertThat(with("steps=90", "steps=80").steps()).isEqualTo(80);
   }
 
@@ -121,11 +121,48 @@ class RecipeTest {
   }
 
   @Test
+  void aRecipeHasOneLastStageAndTheTextLeavesTheOtherOut() {
+    Recipe flow = Recipes.named("house-flow-tiny");
+    assertThat(RecipeText.canonical(flow)).contains("\"flow\":{").doesNotContain("\"lm\"");
+    assertThat(RecipeText.canonical(with())).contains("\"lm\":{").doesNotContain("\"flow\"");
+    assertThat(RecipeText.fromMap(RecipeText.toMap(flow))).isEqualTo(flow);
+    assertThat(RecipeText.withOverrides(flow, List.of("flow.inpaint=0.25")).flow())
+        .extracting(Recipe.Flow::inpaint)
+        .isEqualTo(0.25);
+    assertThat(flow.last().name()).isEqualTo("flow");
+    assertThat(flow.codebooks()).isEqualTo(flow.codec().model().codebooks());
+    for (String wrong :
+        List.of(
+            "flow.inpaint=2",
+            "flow.frames=100000",
+            "flow.model.latent=31",
+            "flow.model.styleSize=63",
+            "flow.keepTag=0",
+            "flow.model.heads=3")) {
+      assertThatThrownBy(() -> RecipeText.withOverrides(flow, List.of(wrong)))
+          .as(wrong)
+          .isInstanceOf(TrainingException.class)
+          .hasMessageContaining(wrong.substring(wrong.lastIndexOf('.') + 1, wrong.indexOf('=')));
+    }
+    assertThatThrownBy(() -> RecipeText.withOverrides(flow, List.of("lm.frames=64")))
+        .isInstanceOf(TrainingException.class)
+        .hasMessageContaining("no key 'lm.frames'")
+        .hasMessageContaining("'flow.frames'");
+    Map<String, Object> neither = new TreeMap<>(RecipeText.toMap(flow));
+    neither.remove("flow");
+    assertThatThrownBy(() -> RecipeText.fromMap(neither))
+        .isInstanceOf(TrainingException.class)
+        .hasMessageContaining("last stage");
+    neither.remove("augment");
+    assertThatThrownBy(() -> RecipeText.fromMap(neither)).hasMessageContaining("augment");
+  }
+
+  @Test
   void stagesShareTheStepsAndEachHasOne() {
     for (int steps = 2; steps < 200; steps++) {
       Recipe recipe = with("steps=" + steps, "codec.share=0.3");
       assertThat(recipe.codecSteps()).isBetween(1L, steps - 1L);
-      assertThat(recipe.codecSteps() + recipe.lmSteps()).isEqualTo(steps);
+      assertThat(recipe.codecSteps() + recipe.lastSteps()).isEqualTo(steps);
     }
   }
 
@@ -133,11 +170,11 @@ class RecipeTest {
   void aCodecAloneIsARecipe() {
     Recipe recipe = with("codec.share=1", "steps=90");
     assertThat(recipe.codecSteps()).isEqualTo(90);
-    assertThat(recipe.lmSteps()).isZero();
+    assertThat(recipe.lastSteps()).isZero();
     for (String name :
         List.of("codec-pghi", "codec-pghi-gan", "codec-phases", "codec-phases-gan")) {
       Recipe ablation = Recipes.named(name);
-      assertThat(ablation.lmSteps()).isZero();
+      assertThat(ablation.lastSteps()).isZero();
       assertThat(ablation.codec().adversarial().takesPart()).isEqualTo(name.endsWith("-gan"));
       assertThat(ablation.codec().model().phases() == CodecConfig.Phases.NETWORK)
           .isEqualTo(name.contains("phases"));
@@ -193,7 +230,7 @@ class RecipeTest {
             "guard.policy=rewind",
             "guard.zScore=6");
     assertThat(recipe.accumulate()).isEqualTo(4);
-    assertThat(recipe.lm().recompute()).isTrue();
+    assertThat(recipe.lm()).extracting(Recipe.Lm::recompute).isEqualTo(true);
     assertThat(recipe.guard().policy()).isEqualTo("rewind");
     for (String wrong :
         List.of(
