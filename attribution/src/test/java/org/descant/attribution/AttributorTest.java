@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.descant.rights.RecordingWeight;
 import org.descant.shards.Dataset;
 import org.junit.jupiter.api.AfterAll;
@@ -81,7 +82,10 @@ class AttributorTest {
       assertThat(weights.stream().mapToDouble(RecordingWeight::weight).sum())
           .isCloseTo(1, within(1e-9));
       assertThat(attributor.attribute(codes)).isEqualTo(weights);
-      assertThat(attributor.attribute(Small.codes(8, 100))).isNotEqualTo(weights);
+      // Where no recording helped a clip its weights are equal, so not every clip tells.
+      assertThat(IntStream.range(0, 8).mapToObj(seed -> Small.codes(seed, 100)))
+          .map(attributor::attribute)
+          .anyMatch(other -> !other.equals(weights));
     }
   }
 

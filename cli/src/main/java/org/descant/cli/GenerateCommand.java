@@ -35,16 +35,20 @@ final class GenerateCommand implements Callable<Integer> {
   @Parameters(arity = "0..1", paramLabel = "TEXT")
   @Nullable String text;
 
-  @Option(names = "--seconds", paramLabel = "S")
+  @Option(names = "--seconds", paramLabel = "S", description = "of what is new; default: 10")
   @Nullable Double seconds;
 
-  @Option(names = "--tempo", paramLabel = "BPM")
+  @Option(names = "--tempo", paramLabel = "BPM", description = "beats a minute")
   @Nullable Double tempo;
 
   @Option(names = "--key", paramLabel = "KEY", description = "such as \"D minor\"")
   @Nullable String key;
 
-  @Option(names = "--tags", split = ",", paramLabel = "A,B")
+  @Option(
+      names = "--tags",
+      split = ",",
+      paramLabel = "A,B",
+      description = "words that the model knows, such as lofi,piano")
   List<String> tags = new ArrayList<>();
 
   @Option(names = "--style", paramLabel = "ISRC", description = "a recording whose style is open")
@@ -77,10 +81,10 @@ final class GenerateCommand implements Callable<Integer> {
       description = "a clip of this house of which --from to --to is made anew")
   @Nullable String fillIn;
 
-  @Option(names = "--from", paramLabel = "S")
+  @Option(names = "--from", paramLabel = "S", description = "where --infill begins, in seconds")
   @Nullable Double from;
 
-  @Option(names = "--to", paramLabel = "S")
+  @Option(names = "--to", paramLabel = "S", description = "where --infill ends, in seconds")
   @Nullable Double to;
 
   @Option(names = "--new-only", description = "leave out the clip that was there")
@@ -107,7 +111,11 @@ final class GenerateCommand implements Callable<Integer> {
       description = "seconds of --begin-from that are kept")
   @Nullable String keep;
 
-  @Option(names = "--model", paramLabel = "M", defaultValue = DEFAULT_MODEL)
+  @Option(
+      names = "--model",
+      paramLabel = "M",
+      defaultValue = DEFAULT_MODEL,
+      description = "a name from `descant models ls`, or a folder; default: ${DEFAULT-VALUE}")
   String model = DEFAULT_MODEL;
 
   @Option(names = "--out", required = true, paramLabel = "FILE", description = "a .wav or .flac")

@@ -19,7 +19,6 @@ import org.descant.tensor.NoGrad;
 import org.descant.tensor.ParameterStore;
 import org.descant.tensor.Scope;
 import org.descant.tensor.Tensor;
-import org.descant.training.TrainingException;
 import org.descant.training.loop.Optimisation;
 import org.descant.training.recipe.Recipe;
 
@@ -37,31 +36,12 @@ public final class FlowStage extends LastStage<FlowStage.Batch> {
   public static final String NAME = "flow";
 
   private final Recipe.Flow recipe;
-  private final Tokens tokens;
   private final FlowModel model;
-  private final int length;
-  private Order order;
-  private Windows windows;
   private List<FlowModel.Batch> heldOut;
 
   FlowStage(Setting setting, Recipe.Flow recipe, CodecStage codec, Tokens tokens) {
-    super(setting, codec);
+    super(setting, codec, tokens, FlowStage::frames);
     this.recipe = recipe;
-    this.tokens = tokens;
-    var all = new ArrayList<>(tokens.trained());
-    all.addAll(tokens.heldOut());
-    int shortest = all.stream().mapToInt(FlowStage::frames).min().orElse(0);
-    if (tokens.trained().isEmpty() || shortest == 0) {
-      throw new TrainingException("flow: there is no recording to learn from");
-    }
-    this.length = Math.min(recipe.frames(), shortest);
-    this.order =
-        order(
-            setting,
-            length,
-            tokens.trained().stream().map(c -> setting.dataset().isrc(c.recording())).toList(),
-            tokens.trained().stream().map(FlowStage::frames).toList());
-    this.windows = order.windows();
     this.heldOut = heldOutBatches();
     this.model =
         FlowModel.create(recipe.model(), Draws.key(setting.recipe().seed(), "flow weights", 0));
@@ -76,22 +56,8 @@ public final class FlowStage extends LastStage<FlowStage.Batch> {
   }
 
   @Override
-  public Order order() {
-    return order;
-  }
-
-  @Override
-  void reorder(Order without, boolean measuredToo) {
-    order = without;
-    windows = order.windows();
-    if (measuredToo) {
-      heldOut = heldOutBatches();
-    }
-  }
-
-  @Override
-  boolean measures() {
-    return !heldOut.isEmpty();
+  void chooseHeldOut() {
+    heldOut = heldOutBatches();
   }
 
   @Override
@@ -111,7 +77,7 @@ public final class FlowStage extends LastStage<FlowStage.Batch> {
         .note(
             "flow   %d windows of %d copies, %d held-out ones of %d frames"
                 .formatted(
-                    windows.slots(),
+                    windows().slots(),
                     tokens.trained().size(),
                     heldOut.stream().mapToInt(batch -> batch.latents().length).sum(),
                     length));
@@ -130,12 +96,12 @@ public final class FlowStage extends LastStage<FlowStage.Batch> {
     float[][] latents = new float[setting.recipe().batch()][];
     var conditions = new ArrayList<Conditioning>();
     var recordings = new ArrayList<Integer>();
-    List<Windows.Window> excerpts = Order.excerpts(windows, order, step);
+    List<Windows.Window> excerpts = Order.excerpts(windows(), order(), step);
     for (int i = 0; i < latents.length; i++) {
       Windows.Window window = excerpts.get(i);
       Tokens.Coded coded = tokens.trained().get(window.source());
       latents[i] = slice(coded.requireLatents(), window.from());
-      conditions.add(conditions(coded, window.from(), windows.draws(order.position(step, i))));
+      conditions.add(conditions(coded, window.from(), windows().draws(order().position(step, i))));
       recordings.add(coded.recording());
     }
     var noise = new FlowModel.Noise(recipe.dropConditions(), recipe.inpaint());

@@ -5,6 +5,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.ToIntFunction;
+import java.util.stream.Stream;
 import org.descant.lab.MetricLine;
 import org.descant.models.ModelCard;
 import org.descant.tensor.NoGrad;
@@ -41,10 +43,17 @@ public abstract sealed class LastStage<B> implements Learner<B>, AutoCloseable
 
   final Setting setting;
   final CodecStage codec;
+  final Tokens tokens;
   final Replicas replicas;
+
+  /** Frames of a window: as the recipe says, or fewer where a recording is shorter. */
+  final int length;
+
   private final Recipe.Last rules;
   private final String weights;
 
+  private Order order;
+  private Windows windows;
   private double bestLoss = Double.POSITIVE_INFINITY;
   private long bestStep;
   private int misses;
@@ -58,12 +67,32 @@ public abstract sealed class LastStage<B> implements Learner<B>, AutoCloseable
   private @Nullable Tensor best;
   private Fingerprint seen = new Fingerprint();
 
-  LastStage(Setting setting, CodecStage codec) {
+  /**
+   * @param frames of a copy that windows may be cut from
+   */
+  LastStage(Setting setting, CodecStage codec, Tokens tokens, ToIntFunction<Tokens.Coded> frames) {
     this.setting = setting;
     this.codec = codec;
+    this.tokens = tokens;
     this.replicas = setting.replicas();
     this.rules = setting.recipe().last();
     this.weights = rules.name() + ".";
+    int shortest =
+        Stream.concat(tokens.trained().stream(), tokens.heldOut().stream())
+            .mapToInt(frames)
+            .min()
+            .orElse(0);
+    if (tokens.trained().isEmpty() || shortest == 0) {
+      throw new TrainingException(rules.name() + ": there is no recording to learn from");
+    }
+    this.length = Math.min(rules.frames(), shortest);
+    this.order =
+        order(
+            setting,
+            length,
+            tokens.trained().stream().map(c -> setting.dataset().isrc(c.recording())).toList(),
+            tokens.trained().stream().map(frames::applyAsInt).toList());
+    this.windows = order.windows();
   }
 
   /** The last stage of a run's recipe, with fresh weights. */
@@ -91,17 +120,16 @@ public abstract sealed class LastStage<B> implements Learner<B>, AutoCloseable
   }
 
   /** The order of this stage's windows. */
-  public abstract Order order();
+  public final Order order() {
+    return order;
+  }
 
-  /**
-   * Goes on with the order in which withdrawn recordings are left out.
-   *
-   * @param measuredToo whether one of them is held out
-   */
-  abstract void reorder(Order without, boolean measuredToo);
+  final Windows windows() {
+    return windows;
+  }
 
-  /** Whether there is a held-out recording left to measure on. */
-  abstract boolean measures();
+  /** Takes windows of the held-out recordings that are not withdrawn for measuring. */
+  abstract void chooseHeldOut();
 
   /** What a loss is counted in, for whom reads the log. */
   abstract String unit();
@@ -168,11 +196,13 @@ public abstract sealed class LastStage<B> implements Learner<B>, AutoCloseable
   public final void withdraw(List<String> fresh) {
     boolean measuredToo =
         setting.heldOut().stream().map(setting.dataset()::isrc).anyMatch(fresh::contains);
-    reorder(order().without(setting.withdrawals().steps()), measuredToo);
+    order = order.without(setting.withdrawals().steps());
+    windows = order.windows();
     if (training && replicas.leads()) {
-      order().write(setting.path());
+      order.write(setting.path());
     }
     if (measuredToo) {
+      chooseHeldOut();
       // A loss over other recordings is another figure: the best so far cannot be compared with it.
       bestLoss = Double.POSITIVE_INFINITY;
       misses = 0;
@@ -246,7 +276,7 @@ public abstract sealed class LastStage<B> implements Learner<B>, AutoCloseable
 
   /** Measures the weights that would ship now on the held-out windows. */
   private void measure(long step, Optimisation optimisation, Meter meter) {
-    if (!measures()) {
+    if (live(tokens.heldOut()).isEmpty()) {
       return; // withdrawn, all of them
     }
     long begin = System.nanoTime();

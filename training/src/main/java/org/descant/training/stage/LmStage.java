@@ -50,33 +50,15 @@ public final class LmStage extends LastStage<LmStage.Batch> {
   public static final String UNIGRAM_CROSS_ENTROPY = "unigramCrossEntropy";
 
   private final Recipe.Lm recipe;
-  private final Tokens tokens;
   private final TokenLm model;
-  private final int length;
-  private Order order;
-  private Windows windows;
   private List<TokenLm.Batch> heldOut;
   private final double[] codebookWeights;
 
   LmStage(Setting setting, Recipe.Lm recipe, CodecStage codec, Tokens tokens) {
-    super(setting, codec);
+    super(setting, codec, tokens, Tokens.Coded::length);
     this.recipe = recipe;
-    this.tokens = tokens;
     this.model =
         TokenLm.create(recipe.model(), Draws.key(setting.recipe().seed(), "lm weights", 0));
-    int[] lengths = tokens.trained().stream().mapToInt(Tokens.Coded::length).toArray();
-    int shortest =
-        Math.min(
-            Arrays.stream(lengths).min().orElseThrow(),
-            tokens.heldOut().stream().mapToInt(Tokens.Coded::length).min().orElseThrow());
-    this.length = Math.min(recipe.frames(), shortest);
-    this.order =
-        order(
-            setting,
-            length,
-            tokens.trained().stream().map(c -> setting.dataset().isrc(c.recording())).toList(),
-            tokens.trained().stream().map(Tokens.Coded::length).toList());
-    this.windows = order.windows();
     this.heldOut = heldOutBatches();
     this.codebookWeights = new double[recipe.model().codebooks()];
     for (int k = 0; k < codebookWeights.length; k++) {
@@ -89,22 +71,8 @@ public final class LmStage extends LastStage<LmStage.Batch> {
   }
 
   @Override
-  public Order order() {
-    return order;
-  }
-
-  @Override
-  void reorder(Order without, boolean measuredToo) {
-    order = without;
-    windows = order.windows();
-    if (measuredToo) {
-      heldOut = heldOutBatches();
-    }
-  }
-
-  @Override
-  boolean measures() {
-    return !heldOut.isEmpty();
+  void chooseHeldOut() {
+    heldOut = heldOutBatches();
   }
 
   @Override
@@ -139,13 +107,13 @@ public final class LmStage extends LastStage<LmStage.Batch> {
     var conditions = new ArrayList<Conditioning>();
     var layouts = new ArrayList<SpanLayout>();
     var recordings = new ArrayList<Integer>();
-    List<Windows.Window> excerpts = Order.excerpts(windows, order, step);
+    List<Windows.Window> excerpts = Order.excerpts(windows(), order(), step);
     for (int i = 0; i < size; i++) {
       Windows.Window window = excerpts.get(i);
       Tokens.Coded coded = tokens.trained().get(window.source());
       codes[i] = slice(coded.codes(), window.from());
-      conditions.add(conditions(coded, window.from(), windows.draws(order.position(step, i))));
-      layouts.add(layout(order.position(step, i)));
+      conditions.add(conditions(coded, window.from(), windows().draws(order().position(step, i))));
+      layouts.add(layout(order().position(step, i)));
       recordings.add(coded.recording());
     }
     var noise = new TokenLm.Noise(recipe.dropConditions(), recipe.tokenNoise());
@@ -421,7 +389,7 @@ public final class LmStage extends LastStage<LmStage.Batch> {
         .note(
             ("lm     %d windows of %d copies; held-out tokens have a unigram entropy of %.4f nats"
                     + " (%.4f under the training tokens' frequencies)")
-                .formatted(windows.slots(), tokens.trained().size(), meanEntropy, meanCross));
+                .formatted(windows().slots(), tokens.trained().size(), meanEntropy, meanCross));
   }
 
   @Override
