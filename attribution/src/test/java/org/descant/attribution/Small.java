@@ -12,6 +12,7 @@ import org.descant.database.Database;
 import org.descant.models.HouseModel;
 import org.descant.models.ModelCard;
 import org.descant.models.codec.CodecConfig;
+import org.descant.models.codec.CodecLoss;
 import org.descant.models.codec.MagnitudeCodec;
 import org.descant.models.condition.Conditioning;
 import org.descant.models.condition.FrameConditions;
@@ -35,6 +36,7 @@ import org.descant.shards.Dataset;
 import org.descant.shards.DatasetSource;
 import org.descant.shards.DatasetWriter;
 import org.descant.tensor.AdamW;
+import org.descant.tensor.Tensor;
 
 /** A dataset and models that are made in seconds. */
 final class Small {
@@ -150,6 +152,7 @@ final class Small {
     try (MagnitudeCodec codec = MagnitudeCodec.create(CODEC, 1);
         FlowModel flow = FlowModel.create(config, 1);
         AdamW optimizer = new AdamW(flow.parameters(), AdamW.Options.DEFAULT)) {
+      fillCodebooks(codec);
       float[][] latents = new float[4][];
       for (int i = 0; i < latents.length; i++) {
         latents[i] = codec.dequantise(codes(i, 40));
@@ -180,6 +183,21 @@ final class Small {
               CODEC,
               null,
               config));
+    }
+  }
+
+  /** The first batch that a codec sees becomes its codebooks, which are empty before. */
+  private static void fillCodebooks(MagnitudeCodec codec) {
+    var random = new SplittableRandom(5);
+    float[] noise = new float[200 * codec.samplesPerFrame()];
+    for (int i = 0; i < noise.length; i++) {
+      noise[i] = (float) (random.nextDouble() - 0.5) * i / noise.length;
+    }
+    float[] rows = codec.features(new float[][] {noise});
+    try (var scope = org.descant.tensor.Scope.open();
+        CodecLoss loss = new CodecLoss()) {
+      codec.train(
+          Tensor.of(rows, 1, rows.length / codec.featureSize(), codec.featureSize()), loss, 1);
     }
   }
 
