@@ -86,8 +86,7 @@ class SelfAttentionTest {
       Tensor data = random.normal(3, 9, 6 * WIDTH);
       Tensor angles = random.normal(3, 9, WIDTH / 2);
       Tensor all =
-          SelfAttention.causal(
-              data, 2, 2, new SelfAttention.Rotation(angles.cos(), angles.sin()));
+          SelfAttention.causal(data, 2, 2, new SelfAttention.Rotation(angles.cos(), angles.sin()));
       for (int row = 0; row < 3; row++) {
         Tensor own = angles.select(0, row);
         Tensor alone =

@@ -174,10 +174,7 @@ public final class TokenLm implements AutoCloseable {
       Tensor seen =
           attend == null
               ? SelfAttention.causal(
-                  projected,
-                  config.heads(),
-                  config.keyValueHeads(),
-                  rotary.rotation())
+                  projected, config.heads(), config.keyValueHeads(), rotary.rotation())
               : attended(layer, projected, rotary, attend);
       Tensor x = xBSW.add(attentionOut.apply(seen, packed));
       Tensor both = gateAndUp.apply(x.rmsNorm(hiddenNorm.tensor(), EPSILON), packed);

@@ -333,8 +333,7 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
       }
     }
     return new Excerpts(
-        codec.features(channels),
-        soundLoss == null ? new float[0] : MagnitudeCodec.mid(channels));
+        codec.features(channels), soundLoss == null ? new float[0] : MagnitudeCodec.mid(channels));
   }
 
   @Override
