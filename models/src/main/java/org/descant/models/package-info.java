@@ -1,11 +1,11 @@
 /**
- * The house models: a codec between sound and tokens, a token language model, and a flow model on
- * the codec's continuous latents, which no recipe trains yet.
+ * The house models: a codec between sound and tokens, and on it either a token language model or a
+ * flow model of the codec's continuous latents; and the folders that hold them.
  *
  * <pre>
  *   waveform -> MagnitudeCodec.encode -> codes [codebook][frame] -> MagnitudeCodec.decode -> waveform
  *                                           ^
- *   Planner -> FrameConditions + GlobalConditions -> TokenLm.Decoder (one frame a step)
+ *   Planner -> FrameConditions + GlobalConditions -> lm.Decoder (one frame a step)
  * </pre>
  *
  * <p>What must always hold: a model that was saved and loaded again saves to the same bytes; the
