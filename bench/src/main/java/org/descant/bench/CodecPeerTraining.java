@@ -17,13 +17,13 @@ import org.descant.models.codec.ConvolutionalCodec;
 import org.descant.models.codec.ConvolutionalCodecConfig;
 import org.descant.models.codec.WaveformLoss;
 import org.descant.shards.Dataset;
+import org.descant.shards.Draws;
 import org.descant.tensor.AdamW;
 import org.descant.tensor.Safetensors;
 import org.descant.tensor.SafetensorsWriter;
 import org.descant.tensor.Scope;
 import org.descant.tensor.Tensor;
 import org.descant.training.loop.Schedule;
-import org.descant.training.stage.Draws;
 import org.descant.training.stage.Order;
 import org.descant.training.stage.Windows;
 

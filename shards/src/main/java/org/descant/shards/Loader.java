@@ -10,7 +10,6 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.function.IntUnaryOperator;
-import java.util.stream.Collectors;
 
 /**
  * Reads shuffled clips of a dataset ahead of whoever trains on them. Threads read from the mapped
@@ -172,15 +171,6 @@ public final class Loader<T> implements AutoCloseable {
    */
   public List<Tombstone> acrossTombstones() {
     return acrossTombstones;
-  }
-
-  /** {@link #acrossTombstones} as a sentence for the log; empty when there are none. */
-  public String acrossTombstonesInWords() {
-    return acrossTombstones.isEmpty()
-        ? ""
-        : "resumed across the withdrawal of %s: the run goes on without, and is no longer the run it was"
-            .formatted(
-                acrossTombstones.stream().map(Tombstone::isrc).collect(Collectors.joining(", ")));
   }
 
   /** This worker's share of the next global batch, in the order of the plan. */

@@ -11,6 +11,7 @@ import org.descant.models.codec.discriminator.Discriminator;
 import org.descant.models.codec.discriminator.SoundDiscriminator;
 import org.descant.models.codec.discriminator.SpectrumDiscriminator;
 import org.descant.models.codec.discriminator.Verdict;
+import org.descant.shards.Draws;
 import org.descant.tensor.AdamW;
 import org.descant.tensor.NoGrad;
 import org.descant.tensor.ParameterStore;

@@ -16,6 +16,7 @@ import org.descant.models.codec.CodecLoss;
 import org.descant.models.codec.MagnitudeCodec;
 import org.descant.models.codec.SoundLoss;
 import org.descant.shards.Clip;
+import org.descant.shards.Draws;
 import org.descant.shards.Loader;
 import org.descant.tensor.Autocast;
 import org.descant.tensor.ParameterStore;

@@ -9,6 +9,7 @@ import org.descant.audio.MusicAnnotations;
 import org.descant.audio.Section;
 import org.descant.models.condition.FrameConditions.PitchSpan;
 import org.descant.models.condition.Melody;
+import org.descant.shards.Draws;
 import org.descant.training.recipe.Recipe;
 
 /**

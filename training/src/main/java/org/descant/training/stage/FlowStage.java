@@ -14,6 +14,7 @@ import org.descant.models.codec.CodecLatents;
 import org.descant.models.condition.Conditioning;
 import org.descant.models.condition.GlobalConditions;
 import org.descant.models.flow.FlowModel;
+import org.descant.shards.Draws;
 import org.descant.tensor.Autocast;
 import org.descant.tensor.NoGrad;
 import org.descant.tensor.ParameterStore;

@@ -19,6 +19,7 @@ import org.descant.models.condition.FrameConditions;
 import org.descant.models.condition.GlobalConditions;
 import org.descant.models.lm.SpanLayout;
 import org.descant.models.lm.TokenLm;
+import org.descant.shards.Draws;
 import org.descant.tensor.Autocast;
 import org.descant.tensor.NoGrad;
 import org.descant.tensor.ParameterStore;

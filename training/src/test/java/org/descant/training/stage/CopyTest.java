@@ -13,6 +13,7 @@ import org.descant.audio.Pcm;
 import org.descant.models.codec.CodecConfig;
 import org.descant.models.codec.MagnitudeCodec;
 import org.descant.models.condition.FrameConditions.PitchSpan;
+import org.descant.shards.Draws;
 import org.descant.shards.SampleOrder;
 import org.descant.training.Small;
 import org.descant.training.recipe.Recipe;

@@ -266,11 +266,6 @@ public final class MusicGen implements AutoCloseable {
     return special;
   }
 
-  /** The folder's {@code config.json}. */
-  public PublishedConfig publishedConfig() {
-    return config;
-  }
-
   /** Shape of the decoder. */
   public MusicGenConfig config() {
     return decoder.config();
