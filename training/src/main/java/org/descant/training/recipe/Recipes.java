@@ -129,11 +129,11 @@ public final class Recipes {
             "lm.model.melody=true"));
   }
 
-  /** Some hours on one core: the model that ships in the repository. */
+  /** About an hour on one core: the model that ships in the repository. */
   static Recipe houseDemo() {
     return new Recipe(
         /* name= */ "house-demo",
-        /* steps= */ 6_000,
+        /* steps= */ 7_000,
         /* seed= */ 1,
         /* batch= */ 16,
         /* accumulate= */ 1,
@@ -144,7 +144,7 @@ public final class Recipes {
         new Recipe.Checkpoint(/* every= */ 200, /* keep= */ 2),
         Guard.Options.DEFAULT,
         new Recipe.Codec(
-            /* share= */ 0.5,
+            /* share= */ 0.43,
             /* batch= */ 8,
             /* accumulate= */ 1,
             /* frames= */ 128,
@@ -157,7 +157,7 @@ public final class Recipes {
             Optimisation.Options.adamW(/* beta2= */ 0.99),
             CodecConfig.DEMO),
         new Recipe.Augment(
-            /* copies= */ 12,
+            /* copies= */ 30,
             /* semitonesDown= */ -5,
             /* semitonesUp= */ 6,
             /* tempoMin= */ 0.87,
@@ -172,7 +172,7 @@ public final class Recipes {
             /* keepTag= */ 0.75,
             /* keepMelody= */ 0.5,
             /* tokenNoise= */ 0.02,
-            /* spans= */ 0,
+            /* spans= */ 0.5,
             /* codebookWeight= */ 0.9,
             /* emaDecay= */ 0.999,
             /* evaluateEvery= */ 250,
@@ -180,7 +180,7 @@ public final class Recipes {
             /* recompute= */ false,
             Schedule.Options.DEFAULT,
             Optimisation.Options.adamW(/* beta2= */ 0.95),
-            lookingBack(TokenLmConfig.DEMO, 320)));
+            lookingBack(TokenLmConfig.DEMO.with(true, true), 320)));
   }
 
   /** The codec of house-tiny, and a flow model: two to three minutes on two cores. */
