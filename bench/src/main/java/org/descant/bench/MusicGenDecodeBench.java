@@ -55,6 +55,7 @@ public final class MusicGenDecodeBench {
       List<Integer> batches,
       int threads,
       int workers,
+      int lanes,
       int steps,
       int rounds,
       double guidance,
@@ -73,13 +74,13 @@ public final class MusicGenDecodeBench {
   private MusicGenDecodeBench() {}
 
   /**
-   * Runs: {@code [--batch 1,8] [--threads 2] [--workers 1] [--steps 128] [--rounds 2] [--guidance
-   * 3] [--forms int8,packed] [--config FILE] [--peer PYTHON --script FILE]}.
+   * Runs: {@code [--batch 1,8] [--threads 2] [--workers 1] [--lanes 1] [--steps 128] [--rounds 2]
+   * [--guidance 3] [--forms int8,packed] [--config FILE] [--peer PYTHON --script FILE]}.
    */
   public static void main(String[] arguments) {
     var out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
     Options options = options(arguments);
-    NativeRuntime.init(options.threads);
+    NativeRuntime.init(options.threads / options.lanes);
     out.printf(
         Locale.ROOT,
         "%s, libtorch %s, %s, load %.1f%n",
@@ -114,6 +115,7 @@ public final class MusicGenDecodeBench {
             .toList(),
         Integer.parseInt(given.getOrDefault("--threads", "2")),
         Integer.parseInt(given.getOrDefault("--workers", "1")),
+        Integer.parseInt(given.getOrDefault("--lanes", "1")),
         Integer.parseInt(given.getOrDefault("--steps", "128")),
         Integer.parseInt(given.getOrDefault("--rounds", "2")),
         Double.parseDouble(given.getOrDefault("--guidance", "3")),
@@ -135,7 +137,9 @@ public final class MusicGenDecodeBench {
     try {
       for (String form : options.forms) {
         Form named = Form.valueOf(form.toUpperCase(Locale.ROOT));
-        decoders.put(named, MusicGenDecoder.random(PublishedConfig.read(options.config), named, 1));
+        decoders.put(
+            named,
+            MusicGenDecoder.random(PublishedConfig.read(options.config), named, options.lanes, 1));
       }
       for (int round = 0; round < options.rounds; round++) {
         read = Math.max(read, readSpeed(options));

@@ -94,10 +94,11 @@ final class ModelsPlayCommand implements Callable<Integer> {
     }
     Output output = parent.main.output();
     output.progress("study only: base has no rights manifest");
-    NativeRuntime.init(Runtime.getRuntime().availableProcessors());
+    NativeRuntime.init(1);
+    int threads = Runtime.getRuntime().availableProcessors();
     Form form = int8 ? Form.INT8 : Form.PACKED;
     try (LoraAdapter merged = adapter == null ? null : LoraAdapter.load(adapter);
-        MusicGen loaded = MusicGen.load(folder, form, merged)) {
+        MusicGen loaded = MusicGen.load(folder, form, merged, threads)) {
       Pcm sound = sound(loaded, folder);
       Path file = Delivery.study(sound, parentOf(out), name);
       output.say(
@@ -148,7 +149,9 @@ final class ModelsPlayCommand implements Callable<Integer> {
               seed,
               false,
               1);
-      Tensor audio = loaded.audio(loaded.codes(told, null, request)).select(0, 0);
+      Tensor codes = loaded.codes(told, null, request);
+      NativeRuntime.init(Runtime.getRuntime().availableProcessors());
+      Tensor audio = loaded.audio(codes).select(0, 0);
       float[][] channels = new float[(int) audio.size(0)][];
       for (int c = 0; c < channels.length; c++) {
         channels[c] = audio.select(0, c).contiguous().toFloats();

@@ -128,13 +128,21 @@ public final class MusicGen implements AutoCloseable {
     return load(folder, form, null);
   }
 
+  /** Loads a model folder with an adapter merged into the decoder's weights, or null for none. */
+  public static MusicGen load(Path folder, Form form, @Nullable LoraAdapter merged) {
+    return load(folder, form, merged, 1);
+  }
+
   /**
    * Loads a model folder with an adapter merged into the decoder's weights for good; it may be
    * closed afterwards. To switch between adapters, use {@link MusicGenDecoder#adapt}.
+   *
+   * @param threads that decode at most, side by side, each running libtorch's operations alone (see
+   *     {@link org.descant.tensor.Crew}); as many do as the heads divide by
    */
-  public static MusicGen load(Path folder, Form form, @Nullable LoraAdapter merged) {
+  public static MusicGen load(Path folder, Form form, @Nullable LoraAdapter merged, int threads) {
     try (PublishedWeights weights = PublishedWeights.open(folder)) {
-      return load(weights, form, merged);
+      return load(weights, form, weights::tensor, merged, threads);
     }
   }
 
@@ -144,20 +152,21 @@ public final class MusicGen implements AutoCloseable {
    */
   public static MusicGen load(Path folder, MusicGenParameters parameters) {
     try (PublishedWeights weights = PublishedWeights.open(folder)) {
-      return load(weights, Form.PLAIN, parameters.source(weights), null);
+      return load(weights, Form.PLAIN, parameters.source(weights), null, 1);
     }
   }
 
   /** Loads from an open folder, which may be closed afterwards. */
   public static MusicGen load(PublishedWeights weights, Form form, @Nullable LoraAdapter merged) {
-    return load(weights, form, weights::tensor, merged);
+    return load(weights, form, weights::tensor, merged, 1);
   }
 
   private static MusicGen load(
       PublishedWeights weights,
       Form form,
       MusicGenDecoder.Source source,
-      @Nullable LoraAdapter merged) {
+      @Nullable LoraAdapter merged,
+      int threads) {
     List<AutoCloseable> made = new ArrayList<>();
     PublishedConfig config = weights.config();
     try {
@@ -167,7 +176,8 @@ public final class MusicGen implements AutoCloseable {
         weights.ignoreUnder("enc_to_dec_proj.");
       }
       weights.ignore("decoder.model.decoder.embed_positions.weights");
-      MusicGenDecoder decoder = new MusicGenDecoder(config, form, source, merged);
+      MusicGenDecoder decoder =
+          new MusicGenDecoder(config, form, source, merged, shape.lanes(threads));
       made.add(decoder);
       T5Encoder text = T5Encoder.load(weights.under("text_encoder."), config.child("text_encoder"));
       made.add(text);

@@ -85,6 +85,15 @@ public record MusicGenConfig(
     return width / heads;
   }
 
+  /** The most lanes, up to this, that heads, inner width and vocabulary divide by. */
+  public int lanes(int atMost) {
+    int lanes = Math.max(1, atMost);
+    while (heads % lanes != 0 || inner % lanes != 0 || vocabulary % lanes != 0) {
+      lanes--;
+    }
+    return lanes;
+  }
+
   /** Codebooks of the codec: streams of one channel. */
   public int codebooksPerChannel() {
     return codebooks / channels;

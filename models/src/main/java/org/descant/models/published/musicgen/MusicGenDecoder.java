@@ -68,21 +68,17 @@ public final class MusicGenDecoder implements AutoCloseable {
   }
 
   /** One transformer layer. */
-  private record Block(
-      Norm selfNorm,
+  private record Block(Norm selfNorm, Norm crossNorm, Norm innerNorm, List<Share> shares) {}
+
+  /** A lane's part of a layer: some of the heads, some of the inner width. */
+  private record Share(
       Projection selfInput,
       Projection selfOutput,
-      Norm crossNorm,
       Projection crossQuery,
       Projection crossMemory,
       Projection crossOutput,
-      Norm innerNorm,
       Projection in,
-      Projection out) {
-    List<Projection> projections() {
-      return List.of(selfInput, selfOutput, crossQuery, crossMemory, crossOutput, in, out);
-    }
-  }
+      Projection out) {}
 
   /**
    * A batch of texts as the decoder sees them: zero wherever a token is padding.
@@ -100,14 +96,16 @@ public final class MusicGenDecoder implements AutoCloseable {
 
   private final MusicGenConfig config;
   private final Form form;
+  private final int lanes;
   private final Activation activation;
   private final Owned owned = new Owned();
   private Owned adapters = new Owned();
   private final List<Projection> projections = new ArrayList<>();
+  private final List<Module> modules = new ArrayList<>();
   private final List<Block> blocks = new ArrayList<>();
   private final Tensor embedding;
   private final Norm outNorm;
-  private final Projection heads;
+  private final List<Projection> heads;
   private final @Nullable Tensor textBias;
   private final @Nullable Projection text;
 
@@ -117,10 +115,19 @@ public final class MusicGenDecoder implements AutoCloseable {
    * @param root the whole model's configuration
    * @param source knows the whole file's names
    * @param merged an adapter whose differences are added to the weights for good, or null
+   * @param lanes parts that the heads and the inner width are cut into, one for each thread of a
+   *     session; 1 where weights are to learn
    */
-  MusicGenDecoder(PublishedConfig root, Form form, Source source, @Nullable LoraAdapter merged) {
+  MusicGenDecoder(
+      PublishedConfig root, Form form, Source source, @Nullable LoraAdapter merged, int lanes) {
     this.config = MusicGenConfig.of(root);
     this.form = form;
+    this.lanes = lanes;
+    if (lanes < 1 || config.lanes(lanes) != lanes || (form == Form.PLAIN && lanes > 1)) {
+      throw new ModelException(
+          "%d lanes do not divide %d heads and an inner width of %d, or the form is %s; take 1."
+              .formatted(lanes, config.heads(), config.inner(), form));
+    }
     PublishedConfig decoder = root.child("decoder");
     String key = "activation_function";
     this.activation = Activation.named(decoder, key, decoder.text(key, "gelu"));
@@ -139,16 +146,16 @@ public final class MusicGenDecoder implements AutoCloseable {
       outNorm = make.norm(PREFIX + "model.decoder.layer_norm");
       List<String> names =
           IntStream.range(0, config.codebooks()).mapToObj(k -> PREFIX + "lm_heads." + k).toList();
-      heads = make.projection(names, config.vocabulary(), d);
+      heads = make.cut(names, config.vocabulary(), d, true);
       if (config.projected()) {
-        text = make.projection(List.of("enc_to_dec_proj"), d, config.textWidth());
+        text = make.whole("enc_to_dec_proj", d, config.textWidth());
         textBias = owned.keep(source.tensor("enc_to_dec_proj.bias", d));
       } else {
         text = null;
         textBias = null;
       }
       if (merged != null) {
-        requireModules(merged, modules());
+        requireModules(merged);
       }
     } catch (RuntimeException e) {
       close();
@@ -161,14 +168,14 @@ public final class MusicGenDecoder implements AutoCloseable {
    *
    * @param root a whole model's configuration
    */
-  public static MusicGenDecoder random(PublishedConfig root, Form form, long seed) {
+  public static MusicGenDecoder random(PublishedConfig root, Form form, int lanes, long seed) {
     try (SeededRandom random = new SeededRandom(seed)) {
       Source source =
           (name, shape) ->
               name.endsWith("norm.weight")
                   ? Tensor.ones(shape)
                   : random.normal(shape).mulInPlace(RANDOM_DEVIATION);
-      return new MusicGenDecoder(root, form, source, null);
+      return new MusicGenDecoder(root, form, source, null, lanes);
     }
   }
 
@@ -186,17 +193,29 @@ public final class MusicGenDecoder implements AutoCloseable {
       long inner = config.inner();
       String self = at + "self_attn.";
       String cross = at + "encoder_attn.";
+      List<Projection> selfInput =
+          cut(List.of(self + "q_proj", self + "k_proj", self + "v_proj"), d, d, true);
+      List<Projection> selfOutput = cut(List.of(self + "out_proj"), d, d, false);
+      List<Projection> crossQuery = cut(List.of(cross + "q_proj"), d, d, true);
+      List<Projection> crossMemory = cut(List.of(cross + "k_proj", cross + "v_proj"), d, d, true);
+      List<Projection> crossOutput = cut(List.of(cross + "out_proj"), d, d, false);
+      List<Projection> in = cut(List.of(at + "fc1"), inner, d, true);
+      List<Projection> out = cut(List.of(at + "fc2"), d, inner, false);
       return new Block(
           norm(at + "self_attn_layer_norm"),
-          projection(List.of(self + "q_proj", self + "k_proj", self + "v_proj"), d, d),
-          projection(List.of(self + "out_proj"), d, d),
           norm(at + "encoder_attn_layer_norm"),
-          projection(List.of(cross + "q_proj"), d, d),
-          projection(List.of(cross + "k_proj", cross + "v_proj"), d, d),
-          projection(List.of(cross + "out_proj"), d, d),
           norm(at + "final_layer_norm"),
-          projection(List.of(at + "fc1"), inner, d),
-          projection(List.of(at + "fc2"), d, inner));
+          IntStream.range(0, lanes)
+              .mapToObj(lane ->
+                  new Share(
+                      selfInput.get(lane),
+                      selfOutput.get(lane),
+                      crossQuery.get(lane),
+                      crossMemory.get(lane),
+                      crossOutput.get(lane),
+                      in.get(lane),
+                      out.get(lane)))
+              .toList());
     }
 
     Norm norm(String name) {
@@ -205,17 +224,49 @@ public final class MusicGenDecoder implements AutoCloseable {
           owned.keep(source.tensor(name + ".bias", config.width())));
     }
 
-    /** The modules' weights below one another; each has this shape. */
-    Projection projection(List<String> modules, long rows, long columns) {
+    /** A layer that every lane has, or that runs outside of them. */
+    Projection whole(String module, long rows, long columns) {
+      return cut(List.of(module), rows, columns, 1, true).getFirst();
+    }
+
+    /**
+     * The modules' weights below one another, in a part for each lane: some of every module's rows,
+     * or some of the columns, so that the lanes' products are to be added.
+     */
+    List<Projection> cut(List<String> names, long rows, long columns, boolean byRows) {
+      return cut(names, rows, columns, lanes, byRows);
+    }
+
+    private List<Projection> cut(
+        List<String> names, long rows, long columns, int pieces, boolean byRows) {
       try (Scope scope = Scope.open()) {
-        List<String> names = modules.stream().map(module -> module + ".weight").toList();
+        List<String> weights = names.stream().map(name -> name + ".weight").toList();
         Tensor joined =
             merged == null
-                ? source.joined(names, rows, columns)
-                : changed(merged, modules, rows, columns);
-        List<Part> parts = modules.stream().map(module -> new Part(module, rows)).toList();
-        Projection made = Projection.of(parts, joined, form);
-        projections.add(made);
+                ? source.joined(weights, rows, columns)
+                : changed(merged, names, rows, columns);
+        names.forEach(name -> modules.add(new Module(name, rows, columns)));
+        List<Projection> made = new ArrayList<>();
+        for (int piece = 0; piece < pieces; piece++) {
+          long all = byRows ? rows : columns;
+          long from = all * piece / pieces;
+          long count = all * (piece + 1) / pieces - from;
+          Tensor part =
+              pieces == 1
+                  ? joined
+                  : byRows
+                      ? joined
+                          .view(names.size(), rows, columns)
+                          .narrow(1, from, count)
+                          .reshape(names.size() * count, columns)
+                      : joined.narrow(1, from, count).contiguous();
+          List<Part> parts =
+              names.stream()
+                  .map(name -> byRows ? new Part(name, from, count) : new Part(name, 0, rows))
+                  .toList();
+          made.add(Projection.of(parts, byRows ? 0 : from, part, form));
+        }
+        projections.addAll(made);
         return made;
       }
     }
@@ -245,6 +296,11 @@ public final class MusicGenDecoder implements AutoCloseable {
     return form;
   }
 
+  /** Threads that a session decodes with. */
+  int lanes() {
+    return lanes;
+  }
+
   /**
    * A linear layer that an adapter may change.
    *
@@ -254,13 +310,7 @@ public final class MusicGenDecoder implements AutoCloseable {
 
   /** Every linear layer, in the published order. */
   public List<Module> modules() {
-    List<Module> modules = new ArrayList<>();
-    for (Projection projection : projections) {
-      for (Part part : projection.parts()) {
-        modules.add(new Module(part.module(), part.rows(), projection.inputs()));
-      }
-    }
-    return modules;
+    return List.copyOf(modules);
   }
 
   /** Ends what {@link #with} began. */
@@ -318,7 +368,7 @@ public final class MusicGenDecoder implements AutoCloseable {
 
   /** What runs beside each projection that the adapter changes. */
   private Map<Projection, Projection.LowRank> lowRanks(LoraAdapter adapter) {
-    requireModules(adapter, modules());
+    requireModules(adapter);
     Map<Projection, Projection.LowRank> all = new HashMap<>();
     for (Projection projection : projections) {
       Projection.LowRank joined = projection.joined(adapter);
@@ -329,7 +379,7 @@ public final class MusicGenDecoder implements AutoCloseable {
     return all;
   }
 
-  private static void requireModules(LoraAdapter adapter, List<Module> modules) {
+  private void requireModules(LoraAdapter adapter) {
     Map<String, Module> known =
         modules.stream().collect(Collectors.toMap(Module::name, Function.identity()));
     for (String name : adapter.modules()) {
@@ -419,10 +469,11 @@ public final class MusicGenDecoder implements AutoCloseable {
 
   /** What comes out of the last layer as scores: [batch, codebooks, time, vocabulary]. */
   private Tensor streams(Tensor x) {
-    return scores(x)
-        .reshape(x.size(0), x.size(1), config.codebooks(), config.vocabulary())
-        .transpose(1, 2)
-        .contiguous();
+    List<Tensor> parts =
+        IntStream.range(0, lanes)
+            .mapToObj(lane -> scores(lane, x).reshape(x.size(0), x.size(1), config.codebooks(), -1))
+            .toList();
+    return (lanes == 1 ? parts.getFirst() : Tensor.cat(parts, -1)).transpose(1, 2).contiguous();
   }
 
   /**
@@ -542,25 +593,32 @@ public final class MusicGenDecoder implements AutoCloseable {
   }
 
   private Tensor forward(Block block, Tensor x, Text text) {
-    List<Tensor> self = block.selfInput.apply(block.selfNorm.apply(x)).chunk(3, -1);
-    Tensor looked = Attention.causal(heads(self.get(0)), heads(self.get(1)), heads(self.get(2)));
-    Tensor heard = x.add(block.selfOutput.apply(looked.transpose(1, 2).flatten(2, 3)));
-
-    Tensor query = heads(block.crossQuery.apply(block.crossNorm.apply(heard)));
-    List<Tensor> memory = block.crossMemory.apply(text.states()).chunk(2, -1);
-    Tensor read = Attention.cross(query, heads(memory.get(0)), heads(memory.get(1)), text.mask());
-    Tensor told = heard.add(block.crossOutput.apply(read.transpose(1, 2).flatten(2, 3)));
-
-    return told.add(inner(block, told));
-  }
-
-  private Tensor inner(Block block, Tensor x) {
-    return block.out.apply(activation.apply(block.in.apply(block.innerNorm.apply(x))));
+    Tensor normed = block.selfNorm.apply(x);
+    Tensor heard = x;
+    for (Share share : block.shares) {
+      List<Tensor> self = share.selfInput.apply(normed).chunk(3, -1);
+      Tensor looked = Attention.causal(heads(self.get(0)), heads(self.get(1)), heads(self.get(2)));
+      heard = heard.add(share.selfOutput.apply(looked.transpose(1, 2).flatten(2, 3)));
+    }
+    Tensor asking = block.crossNorm.apply(heard);
+    Tensor told = heard;
+    for (Share share : block.shares) {
+      Tensor query = heads(share.crossQuery.apply(asking));
+      List<Tensor> memory = share.crossMemory.apply(text.states()).chunk(2, -1);
+      Tensor read = Attention.cross(query, heads(memory.get(0)), heads(memory.get(1)), text.mask());
+      told = told.add(share.crossOutput.apply(read.transpose(1, 2).flatten(2, 3)));
+    }
+    Tensor inside = block.innerNorm.apply(told);
+    Tensor next = told;
+    for (Share share : block.shares) {
+      next = next.add(share.out.apply(activation.apply(share.in.apply(inside))));
+    }
+    return next;
   }
 
   /** [batch, time, width] to [batch, heads, time, head width]. */
   private Tensor heads(Tensor x) {
-    return x.reshape(x.size(0), x.size(1), config.heads(), config.headWidth()).transpose(1, 2);
+    return x.reshape(x.size(0), x.size(1), -1, config.headWidth()).transpose(1, 2);
   }
 
   /** Sums the embeddings of a position's codes: I64 [..., codebooks] to [..., width]. */
@@ -605,38 +663,47 @@ public final class MusicGenDecoder implements AutoCloseable {
     return embed(tokens);
   }
 
-  /** Keys and values of a text: [clips, heads, tokens, head width]. */
-  List<Tensor> memory(int layer, Text text) {
-    List<Tensor> memory = blocks.get(layer).crossMemory.apply(text.states()).chunk(2, -1);
+  /** Keys and values of a text for a lane's heads: [clips, heads, tokens, head width]. */
+  List<Tensor> memory(int layer, int lane, Text text) {
+    List<Tensor> memory = share(layer, lane).crossMemory.apply(text.states()).chunk(2, -1);
     return List.of(heads(memory.get(0)).contiguous(), heads(memory.get(1)).contiguous());
   }
 
-  /** Query, key and value of rows [rows, width], beside one another. */
-  Tensor selfInput(int layer, Tensor x) {
-    Block block = blocks.get(layer);
-    return block.selfInput.apply(block.selfNorm.apply(x));
+  /** Query, key and value of a lane's heads for rows [rows, width], beside one another. */
+  Tensor selfInput(int layer, int lane, Tensor x) {
+    return share(layer, lane).selfInput.apply(blocks.get(layer).selfNorm.apply(x));
   }
 
-  Tensor selfOutput(int layer, Tensor looked) {
-    return blocks.get(layer).selfOutput.apply(looked);
+  /** What a lane adds to the rows; the rows need what all lanes add. */
+  Tensor selfOutput(int layer, int lane, Tensor looked) {
+    return share(layer, lane).selfOutput.apply(looked);
   }
 
-  Tensor crossQuery(int layer, Tensor x) {
-    Block block = blocks.get(layer);
-    return block.crossQuery.apply(block.crossNorm.apply(x));
+  Tensor crossQuery(int layer, int lane, Tensor x) {
+    return share(layer, lane).crossQuery.apply(blocks.get(layer).crossNorm.apply(x));
   }
 
-  Tensor crossOutput(int layer, Tensor read) {
-    return blocks.get(layer).crossOutput.apply(read);
+  /** As {@link #selfOutput}. */
+  Tensor crossOutput(int layer, int lane, Tensor read) {
+    return share(layer, lane).crossOutput.apply(read);
   }
 
-  Tensor inner(int layer, Tensor x) {
-    return inner(blocks.get(layer), x);
+  /** As {@link #selfOutput}. */
+  Tensor inner(int layer, int lane, Tensor x) {
+    Share share = share(layer, lane);
+    return share.out.apply(activation.apply(share.in.apply(blocks.get(layer).innerNorm.apply(x))));
   }
 
-  /** Scores of rows [rows, width]: [rows, codebooks × vocabulary]. */
-  Tensor scores(Tensor x) {
-    return heads.apply(outNorm.apply(x));
+  /**
+   * A lane's scores of rows [rows, width]: [rows, codebooks × its part of the vocabulary], the
+   * parts following one another lane by lane.
+   */
+  Tensor scores(int lane, Tensor x) {
+    return heads.get(lane).apply(outNorm.apply(x));
+  }
+
+  private Share share(int layer, int lane) {
+    return blocks.get(layer).shares.get(lane);
   }
 
   @Override

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.descant.models.ModelException;
 import org.descant.models.published.weights.Owned;
+import org.descant.tensor.Crew;
 import org.descant.tensor.NoGrad;
 import org.descant.tensor.Scope;
 import org.descant.tensor.StepAttention;
@@ -16,7 +17,10 @@ import org.descant.tensor.Tensor;
  *
  * <p>Keys and values of the past are cached in fp32, those of the text once for the session. With
  * guidance every clip has a second row without a text. Such a row's cross-attention reads zeros,
- * whatever it looks at, so it is left out; the sum is the same. Belongs to one thread.
+ * whatever it looks at, so it is left out; the sum is the same.
+ *
+ * <p>A decoder of several lanes is walked by as many threads, each with its own heads and rows,
+ * which meet three times a layer. Belongs to one thread, which is the first of them.
  */
 public final class MusicGenSession implements AutoCloseable {
   private static final int STEPS_MAX = 1 << 16;
@@ -29,10 +33,9 @@ public final class MusicGenSession implements AutoCloseable {
   private final int steps;
   private final Owned owned = new Owned();
   private final Tensor positions;
-  private final Tensor x; // the rows on their way through the layers: [rows, width]
-  private final Tensor told; // those of them that have a text
-  private final StepMemory memory;
-  private final StepAttention past;
+  private final Tensor[][] added; // by turns, what each lane adds to the rows: [rows, width]
+  private final List<Lane> lanes = new ArrayList<>();
+  private final Crew crew;
   private int step;
 
   MusicGenSession(MusicGenDecoder decoder, MusicGenDecoder.Text text, double guidance, int steps) {
@@ -45,21 +48,17 @@ public final class MusicGenSession implements AutoCloseable {
     this.guidance = guidance;
     this.rows = guidance > 1 ? 2 * clips : clips;
     this.steps = steps;
-    List<Tensor> keys = new ArrayList<>();
-    List<Tensor> values = new ArrayList<>();
     try (NoGrad noGrad = NoGrad.open();
         Scope scope = Scope.open()) {
       positions = owned.keep(decoder.positions(steps));
-      x = owned.keep(Tensor.zeros(rows, config.width()));
-      told = owned.keep(x.narrow(0, 0, clips));
-      for (int i = 0; i < config.layers(); i++) {
-        List<Tensor> both = decoder.memory(i, text);
-        keys.add(both.get(0));
-        values.add(both.get(1));
+      added = new Tensor[2][decoder.lanes()];
+      for (int lane = 0; lane < decoder.lanes(); lane++) {
+        lanes.add(new Lane(lane, text));
+        added[0][lane] = owned.keep(Tensor.zeros(rows, config.width()));
+        added[1][lane] = owned.keep(Tensor.zeros(rows, config.width()));
       }
-      memory = new StepMemory(keys, values, text.mask());
     }
-    past = new StepAttention(config.layers(), rows, config.heads(), steps, config.headWidth());
+    crew = new Crew(decoder.lanes());
   }
 
   /** Clips decoded side by side. */
@@ -93,43 +92,105 @@ public final class MusicGenSession implements AutoCloseable {
             "Token %d is outside the vocabulary of %d.".formatted(token, config.vocabulary() + 1));
       }
     }
-    try (NoGrad noGrad = NoGrad.open();
-        Scope scope = Scope.open()) {
-      Tensor columns =
-          decoder
-              .embedStep(Tensor.of(tokens, clips, config.codebooks()))
-              .addInPlace(positions.narrow(0, step, 1));
-      x.copyFrom(rows > clips ? columns.repeat(2, 1) : columns);
-      for (int i = 0; i < decoder.blocks(); i++) {
-        try (Scope layer = Scope.open()) {
-          block(i);
-        }
-      }
-      Tensor all = decoder.scores(x);
-      if (rows > clips) {
-        Tensor without = all.narrow(0, clips, clips);
-        all = all.narrow(0, 0, clips).sub(without).mulInPlace(guidance).addInPlace(without);
-      }
-      all.copyTo(scores);
-    }
-    past.advance();
+    crew.run(lane -> lanes.get(lane).step(tokens, scores));
     step++;
   }
 
-  /** Takes x through one layer. */
-  private void block(int layer) {
-    Tensor looked = past.attend(layer, decoder.selfInput(layer, x));
-    x.addInPlace(decoder.selfOutput(layer, looked));
-    Tensor read = memory.read(layer, decoder.crossQuery(layer, told));
-    told.addInPlace(decoder.crossOutput(layer, read));
-    x.addInPlace(decoder.inner(layer, x));
+  /** One thread's part: some of the heads, some of the inner width, and rows of its own. */
+  private final class Lane {
+    private final int lane;
+    private final Tensor x; // the rows on their way through the layers: [rows, width]
+    private final Tensor told; // those of them that have a text
+    private final StepMemory memory;
+    private final StepAttention past;
+    private int turn;
+
+    Lane(int lane, MusicGenDecoder.Text text) {
+      this.lane = lane;
+      x = owned.keep(Tensor.zeros(rows, config.width()));
+      told = owned.keep(x.narrow(0, 0, clips));
+      List<Tensor> keys = new ArrayList<>();
+      List<Tensor> values = new ArrayList<>();
+      for (int i = 0; i < config.layers(); i++) {
+        List<Tensor> both = decoder.memory(i, lane, text);
+        keys.add(both.get(0));
+        values.add(both.get(1));
+      }
+      memory = new StepMemory(keys, values, text.mask());
+      past =
+          new StepAttention(
+              config.layers(), rows, config.heads() / decoder.lanes(), steps, config.headWidth());
+    }
+
+    /** Takes its rows through all layers and writes its part of the scores. */
+    void step(long[] tokens, float[] scores) {
+      try (NoGrad noGrad = NoGrad.open();
+          Scope scope = Scope.open()) {
+        Tensor columns =
+            decoder
+                .embedStep(Tensor.of(tokens, clips, config.codebooks()))
+                .addInPlace(positions.narrow(0, step, 1));
+        x.copyFrom(rows > clips ? columns.repeat(2, 1) : columns);
+        for (int i = 0; i < decoder.blocks(); i++) {
+          try (Scope layer = Scope.open()) {
+            block(i);
+          }
+        }
+        write(decoder.scores(lane, x), scores);
+      }
+      past.advance();
+    }
+
+    private void block(int layer) {
+      Tensor looked = past.attend(layer, decoder.selfInput(layer, lane, x));
+      add(x, decoder.selfOutput(layer, lane, looked));
+      Tensor read = memory.read(layer, decoder.crossQuery(layer, lane, told));
+      add(told, decoder.crossOutput(layer, lane, read));
+      add(x, decoder.inner(layer, lane, x));
+    }
+
+    /** Adds what this lane and all others have for the rows. */
+    private void add(Tensor to, Tensor mine) {
+      if (lanes.size() == 1) {
+        to.addInPlace(mine);
+        return;
+      }
+      // Two sets by turns: nobody writes one before all have read what it held.
+      Tensor[] parts = added[turn];
+      turn = 1 - turn;
+      long count = to.size(0);
+      parts[lane].narrow(0, 0, count).copyFrom(mine);
+      crew.meet();
+      for (Tensor part : parts) {
+        to.addInPlace(part.narrow(0, 0, count));
+      }
+    }
+
+    private void write(Tensor mine, float[] scores) {
+      Tensor all = mine;
+      if (rows > clips) {
+        Tensor without = mine.narrow(0, clips, clips);
+        all = mine.narrow(0, 0, clips).sub(without).mulInPlace(guidance).addInPlace(without);
+      }
+      int size = config.vocabulary();
+      int part = size / lanes.size();
+      float[] values = all.toFloats();
+      for (int row = 0; row < values.length / part; row++) {
+        System.arraycopy(values, row * part, scores, row * size + lane * part, part);
+      }
+    }
+
+    void close() {
+      past.close();
+      memory.close();
+    }
   }
 
   /** Frees the caches. */
   @Override
   public void close() {
-    past.close();
-    memory.close();
+    crew.close();
+    lanes.forEach(Lane::close);
     owned.close();
   }
 }

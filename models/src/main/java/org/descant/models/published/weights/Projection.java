@@ -27,10 +27,11 @@ public final class Projection implements AutoCloseable {
     INT8
   }
 
-  /** A layer inside: its published module name and its rows. */
-  public record Part(String module, long rows) {}
+  /** A layer inside: its published module name, and which of the module's rows are here. */
+  public record Part(String module, long from, long rows) {}
 
   private final List<Part> parts;
+  private final long column;
   private final long inputs;
   private final Function<Tensor, Tensor> product;
   private final AutoCloseable weight;
@@ -40,38 +41,39 @@ public final class Projection implements AutoCloseable {
   public record LowRank(Tensor down, Tensor up) {}
 
   private Projection(
-      List<Part> parts, long inputs, Function<Tensor, Tensor> product, AutoCloseable weight) {
+      List<Part> parts,
+      long column,
+      long inputs,
+      Function<Tensor, Tensor> product,
+      AutoCloseable weight) {
     this.parts = parts;
+    this.column = column;
     this.inputs = inputs;
     this.product = product;
     this.weight = weight;
   }
 
-  /** Takes W [out, in], which may be freed afterwards. */
-  public static Projection of(List<Part> parts, Tensor weight, Form form) {
+  /**
+   * Takes W [out, in], which may be freed afterwards.
+   *
+   * @param column of the published modules that is W's first
+   */
+  public static Projection of(List<Part> parts, long column, Tensor weight, Form form) {
     long inputs = weight.size(1);
     return switch (form) {
       case PLAIN -> {
         Tensor kept = weight.contiguous().retain();
-        yield new Projection(parts, inputs, x -> x.linear(kept), kept);
+        yield new Projection(parts, column, inputs, x -> x.linear(kept), kept);
       }
       case PACKED -> {
         PackedLinear packed = new PackedLinear(weight, null);
-        yield new Projection(parts, inputs, packed::apply, packed);
+        yield new Projection(parts, column, inputs, packed::apply, packed);
       }
       case INT8 -> {
         QuantizedLinear quantized = new QuantizedLinear(weight, null);
-        yield new Projection(parts, inputs, quantized::apply, quantized);
+        yield new Projection(parts, column, inputs, quantized::apply, quantized);
       }
     };
-  }
-
-  public List<Part> parts() {
-    return parts;
-  }
-
-  public long inputs() {
-    return inputs;
   }
 
   /** Sets what runs beside W from now on, null for nothing. The tensors stay the caller's. */
@@ -100,7 +102,7 @@ public final class Projection implements AutoCloseable {
     for (Part part : parts) {
       LoraAdapter.Pair pair = adapter.pair(part.module());
       if (pair != null) {
-        downs.add(pair.down());
+        downs.add(pair.down().narrow(1, column, inputs));
       }
     }
     if (downs.isEmpty()) {
@@ -115,7 +117,8 @@ public final class Projection implements AutoCloseable {
         ups.add(Tensor.zeros(part.rows(), ranks));
       } else {
         long rank = pair.down().size(0);
-        Tensor scaled = pair.up().mul(adapter.settings().scale(rank));
+        Tensor scaled =
+            pair.up().narrow(0, part.from(), part.rows()).mul(adapter.settings().scale(rank));
         ups.add(scaled.pad(before, ranks - before - rank, 0));
         before += rank;
       }

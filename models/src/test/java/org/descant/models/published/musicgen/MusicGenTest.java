@@ -83,10 +83,14 @@ class MusicGenTest {
   private record Loaded(MusicGen model, Tensor ids, Tensor mask, Tensor columns)
       implements AutoCloseable {
     static Loaded of(String name, Form form) {
+      return of(name, form, 1);
+    }
+
+    static Loaded of(String name, Form form, int threads) {
       Path folder = Fixtures.golden(name);
       try (Safetensors file = Safetensors.open(folder.resolve("parity.safetensors"))) {
         return new Loaded(
-            MusicGen.load(folder, form),
+            MusicGen.load(folder, form, null, threads),
             file.tensor("in.input_ids"),
             file.tensor("in.attention_mask"),
             file.tensor("in.decoder_input_ids"));
@@ -140,6 +144,34 @@ class MusicGenTest {
         Tensor steps = stepped(loaded.model.decoder(), text, loaded.tokens(), 1);
         // int8 activations are rounded by the range of what is multiplied at once.
         assertThat(worst(steps, whole)).isLessThan(form == Form.INT8 ? 0.15 : 1e-5);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = Form.class, names = "PLAIN", mode = EnumSource.Mode.EXCLUDE)
+  void lanesSideBySideGiveWhatOneGives(Form form) {
+    for (int lanes : List.of(2, 4)) {
+      try (Scope scope = Scope.open();
+          NoGrad noGrad = NoGrad.open();
+          Loaded one = Loaded.of(STEREO, Form.PLAIN);
+          Loaded more = Loaded.of(STEREO, form, lanes)) {
+        assertThat(more.model.decoder().lanes()).isEqualTo(lanes);
+        double near = form == Form.INT8 ? 0.15 : 1e-5;
+        Text text = one.model.encode(one.ids, one.mask, false);
+        Text same = more.model.encode(more.ids, more.mask, false);
+        for (double scale : List.of(1.0, 2.5)) {
+          Tensor expected = stepped(one.model.decoder(), text, one.tokens(), scale);
+          Tensor result = stepped(more.model.decoder(), same, more.tokens(), scale);
+          assertThat(worst(result, expected)).as("%d @%s", lanes, scale).isLessThan(scale * near);
+          assertThat(stepped(more.model.decoder(), same, more.tokens(), scale).toFloats())
+              .isEqualTo(result.toFloats());
+        }
+        assertThat(
+                worst(
+                    more.model.decoder().logits(more.tokens(), same),
+                    one.model.decoder().logits(one.tokens(), text)))
+            .isLessThan(near);
       }
     }
   }

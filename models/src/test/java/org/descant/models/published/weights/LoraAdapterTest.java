@@ -24,7 +24,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class LoraAdapterTest {
   private static final Path BASE = Fixtures.golden("musicgen-guided");
@@ -82,17 +82,17 @@ class LoraAdapterTest {
   }
 
   @ParameterizedTest
-  @EnumSource(value = Form.class, names = "INT8", mode = EnumSource.Mode.EXCLUDE)
-  void mergedIsWhatIsSwitched(Form form) {
+  @CsvSource({"PLAIN, 1", "PACKED, 1", "PACKED, 2"})
+  void mergedIsWhatIsSwitched(Form form, int threads) {
     for (String[] targets :
         List.of(
             new String[] {"q_proj", "v_proj"},
             new String[] {"k_proj", "out_proj", "fc1", "fc2", "enc_to_dec_proj", "lm_heads.2"})) {
       Path folder = temporary.resolve(form + targets[0]);
       try (Scope scope = Scope.open();
-          MusicGen model = MusicGen.load(BASE, form);
+          MusicGen model = MusicGen.load(BASE, form, null, threads);
           LoraAdapter adapter = saved(model.decoder(), settings(targets), folder);
-          MusicGen merged = MusicGen.load(BASE, form, adapter)) {
+          MusicGen merged = MusicGen.load(BASE, form, adapter, threads)) {
         Tensor plain = logits(model);
         Tensor expected = logits(merged);
         assertThat(worst(plain, expected)).isGreaterThan(1e-2);
