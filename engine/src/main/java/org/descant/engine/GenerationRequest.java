@@ -142,7 +142,12 @@ public record GenerationRequest(
 
   /** The same with a melody as {@link Melody#parse} reads it, such as {@code C4 E4 G4:2}. */
   public GenerationRequest withMelody(String notes) {
-    return with(guidance, read(() -> Melody.parse(notes)), around, steps, source);
+    return withMelody(read(() -> Melody.parse(notes)));
+  }
+
+  /** The same with a melody, which begins with the first beat. */
+  public GenerationRequest withMelody(Melody notes) {
+    return with(guidance, notes, around, steps, source);
   }
 
   /**

@@ -16,6 +16,7 @@ import tools.jackson.databind.json.JsonMapper;
  * @param codec beside Opus
  * @param generation how fast clips were made
  * @param control tempo and key
+ * @param melody where the model learned to follow one
  * @param limits of what tempo and key are heard with
  * @param memorisation copied spans
  * @param distance to the music it learned from
@@ -29,6 +30,7 @@ public record EvaluationReport(
     CodecEvaluation.@Nullable Result codec,
     @Nullable Speed generation,
     ControlEvaluation.@Nullable Result control,
+    MelodyControl.@Nullable Shares melody,
     ControlEvaluation.@Nullable Limits limits,
     @Nullable MemorisationReport memorisation,
     @Nullable Distances distance,
@@ -81,6 +83,11 @@ public record EvaluationReport(
       add(figures, "control.knownPairs", control.known());
       add(figures, "control.newPairs", control.fresh());
       add(figures, "control.shuffled", control.shuffled());
+    }
+    if (melody != null) {
+      figures.put("control.melody.asked", melody.asked());
+      figures.put("control.melody.notAsked", melody.without());
+      figures.put("control.melody.beats", (double) melody.beats());
     }
     if (limits != null) {
       add(figures, "estimators.heldOut", limits.heldOut());

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.descant.attribution.AttributionIndex;
@@ -25,6 +26,7 @@ import org.descant.models.HouseModel;
 import org.descant.models.ModelCard;
 import org.descant.models.codec.MagnitudeCodec;
 import org.descant.models.codec.StyleEmbedding;
+import org.descant.models.condition.Melody;
 import org.descant.models.lm.TokenLmConfig;
 import org.descant.shards.Dataset;
 import org.descant.tensor.NativeRuntime;
@@ -38,6 +40,9 @@ import org.jspecify.annotations.Nullable;
 public final class ModelEvaluation {
   /** Clips made side by side; each takes a row of the model's cache per guidance term. */
   private static final int CLIPS_AT_ONCE = 8;
+
+  /** Questions that are asked again with a melody. */
+  private static final int MELODIES_MAX = 12;
 
   /** Excerpts of each held-out recording that are compared with the training recordings. */
   private static final int HELD_OUT_EXCERPTS = 2;
@@ -60,6 +65,7 @@ public final class ModelEvaluation {
           "codec", 17.0,
           "generation", 15.0,
           "control", 5.0,
+          "melody", 8.0,
           "coding", 30.0,
           "memorisation", 10.0,
           "distance", 1.0,
@@ -241,6 +247,7 @@ public final class ModelEvaluation {
     EvaluationReport run() {
       CodecEvaluation.Result codecResult = null;
       ControlEvaluation.Result control = null;
+      MelodyControl.Shares melody = null;
       ControlEvaluation.Limits limits = null;
       MemorisationReport memorisation = null;
       EvaluationReport.Distances distance = null;
@@ -276,6 +283,11 @@ public final class ModelEvaluation {
         control = asked.isEmpty() ? null : control();
         limits = limits();
         took("control");
+        if (followsMelodies() && !asked.isEmpty()) {
+          pace.begin();
+          melody = melody();
+          took("melody");
+        }
       }
       if (wants(Part.MEMORISATION) || wants(Part.DISTANCE) || wants(Part.RELIABILITY)) {
         pace.begin();
@@ -310,6 +322,7 @@ public final class ModelEvaluation {
               codecResult,
               speed,
               control,
+              melody,
               limits,
               memorisation,
               distance,
@@ -326,6 +339,11 @@ public final class ModelEvaluation {
       return options.parts().contains(part) && (part != Part.RELIABILITY || card.flow() == null);
     }
 
+    private boolean followsMelodies() {
+      TokenLmConfig lm = card.languageModel();
+      return lm != null && lm.melody();
+    }
+
     /** The parts that will be done, in their order. */
     private List<String> rows() {
       List<String> rows = new ArrayList<>();
@@ -338,6 +356,9 @@ public final class ModelEvaluation {
       }
       if (wants(Part.CONTROL)) {
         rows.add("control");
+        if (followsMelodies()) {
+          rows.add("melody");
+        }
       }
       if (wants(Part.MEMORISATION) || wants(Part.DISTANCE) || wants(Part.RELIABILITY)) {
         rows.add("coding");
@@ -438,7 +459,7 @@ public final class ModelEvaluation {
       }
       List<GenerationRequest> requests = new ArrayList<>();
       for (int i = 0; i < options.generations(); i++) {
-        long seed = options.seed() * 1000 + i;
+        long seed = clipSeed(i);
         if (asked.isEmpty()) {
           ModelCard.TrainedOn base = card.recordings().get(i % card.recordings().size());
           requests.add(request(null, null, List.of(base.artist()), seed));
@@ -463,6 +484,10 @@ public final class ModelEvaluation {
                   spent / to * (requests.size() - to)));
         }
       }
+    }
+
+    private long clipSeed(int clip) {
+      return options.seed() * 1000 + clip;
     }
 
     @SuppressWarnings("NullAway") // As above.
@@ -490,6 +515,35 @@ public final class ModelEvaluation {
       List<ControlEvaluation.Heard> heard =
           generations.stream().map(generation -> ears.hear(generation.audio())).toList();
       return ControlEvaluation.compare(truth, asked, heard);
+    }
+
+    /** The first questions again, each with a melody. */
+    private MelodyControl.Shares melody() {
+      int count = Math.min(MELODIES_MAX, asked.size());
+      SplittableRandom random = new SplittableRandom(options.seed());
+      List<MelodyControl.Asked> melodies = new ArrayList<>();
+      List<GenerationRequest> requests = new ArrayList<>();
+      for (int i = 0; i < count; i++) {
+        ControlEvaluation.Asked one = asked.get(i);
+        MelodyControl.Asked melody =
+            MelodyControl.walk(one.key(), one.tempoBpm(), options.seconds(), random.split());
+        melodies.add(melody);
+        requests.add(
+            request(one.tempoBpm(), one.key(), one.tags(), clipSeed(i))
+                .withMelody(new Melody(melody.pitches())));
+      }
+      progress.accept("melody: %d clips that are asked for one".formatted(count));
+      List<Pcm> following = new ArrayList<>();
+      try (Engine engine = Engine.open(modelFolder, options.threads())) {
+        for (int from = 0; from < count; from += CLIPS_AT_ONCE) {
+          int to = Math.min(count, from + CLIPS_AT_ONCE);
+          engine
+              .generateAll(requests.subList(from, to))
+              .forEach(made -> following.add(made.audio()));
+        }
+      }
+      List<Pcm> free = generations.subList(0, count).stream().map(Generation::audio).toList();
+      return MelodyControl.compare(following, free, melodies);
     }
 
     private ControlEvaluation.@Nullable Limits limits() {

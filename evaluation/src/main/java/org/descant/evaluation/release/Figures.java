@@ -9,6 +9,7 @@ import java.util.TreeMap;
 import org.descant.evaluation.CodecEvaluation;
 import org.descant.evaluation.ControlEvaluation;
 import org.descant.evaluation.EvaluationReport;
+import org.descant.evaluation.MelodyControl;
 import org.descant.evaluation.MemorisationReport;
 import org.descant.evaluation.ModelEvaluation;
 import org.descant.evaluation.ReliabilityStudy;
@@ -143,6 +144,17 @@ final class Figures {
                   .formatted(options.seconds(), control.estimators().clips()),
               false,
               List.of("estimators.heldOut.")));
+    }
+    MelodyControl.Shares melody = report.melody();
+    if (melody != null) {
+      rules.add(
+          new Rule(
+              "control.melody.",
+              "%d beats of generations that were asked for a walk over their key's scale, and of the"
+                      .formatted(melody.beats())
+                  + " same requests without it",
+              true,
+              List.of()));
     }
     ControlEvaluation.Limits limits = report.limits();
     if (limits != null) {
