@@ -68,6 +68,8 @@ class ModelEvaluationTest {
             "estimators.tempo",
             "control.newPairs.key",
             "control.shuffled.tempo",
+            "control.melody.asked",
+            "control.melody.notAsked",
             "memorisation.longestCopySeconds",
             "frechet.heldOutToTrained",
             "attribution.gradient.spearman",

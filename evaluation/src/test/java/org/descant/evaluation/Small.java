@@ -39,7 +39,8 @@ public final class Small {
   static final int BOOKS = 2;
   static final int SIZE = 16;
   static final CodecConfig CODEC = new CodecConfig(16, 1, 1, 2, 8, BOOKS, SIZE, 4, 2);
-  static final TokenLmConfig LM = new TokenLmConfig(32, 1, 2, 2, 48, BOOKS, SIZE, 16, 160);
+  static final TokenLmConfig LM =
+      new TokenLmConfig(32, 1, 2, 2, 48, BOOKS, SIZE, 16, 160).with(false, true);
 
   private Small() {}
 
