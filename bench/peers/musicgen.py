@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Small golden fixtures of MusicGen, made with the reference implementation.
+"""Small golden fixtures of MusicGen and MusicGen-melody, made with the reference implementation.
 
     python bench/peers/musicgen.py OUT [CASE...]
 
@@ -10,20 +10,27 @@ The ones that the tests read lie in models/src/test/resources/published and are 
     python bench/peers/musicgen.py models/src/test/resources/published
 
 Greedy runs are long enough for 64 frames. A case whose codes change in double precision hangs on a
-near tie and is refused. Never part of a build. Needs torch, transformers and safetensors.
+near tie and is refused. A case with "melody" is a MusicGen-melody: "chroma" frames go in as
+`in.input_features`, "sung" samples as `in.melody`, with what the reference's feature extractor hears in
+them as `out.input_features`, and with neither there is only text. Never part of a build. Needs torch,
+transformers and safetensors, and torchaudio for "sung".
 """
-import copy
 import json
 import math
 import pathlib
 import shutil
 import sys
 
+import numpy
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from transformers import (
-    EncodecConfig, MusicgenConfig, MusicgenDecoderConfig, MusicgenForConditionalGeneration, T5Config)
+    EncodecConfig, MusicgenConfig, MusicgenDecoderConfig, MusicgenForConditionalGeneration, MusicgenMelodyConfig,
+    MusicgenMelodyFeatureExtractor, MusicgenMelodyForConditionalGeneration, T5Config)
+from transformers.models.musicgen_melody.configuration_musicgen_melody import MusicgenMelodyDecoderConfig
+
+from published import exactly
 
 # One small codec for all: two strides, so that sound stays short.
 CODEC = {
@@ -67,16 +74,47 @@ CASES = {
         "decoder": {
             "vocab_size": 16, "hidden_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2, "ffn_dim": 32,
             "num_codebooks": 4, "activation_function": "silu"}},
+    # A sung melody, which is longer than the model listens, before texts of different lengths.
+    "melody-sung": {
+        "seed": 31, "rows": 3, "tokens": 7, "frames": 6, "new": 67, "guidance": [1.0, 3.0],
+        "melody": {"chroma_length": 11}, "ear": {"n_fft": 1024, "hop_length": 256}, "sung": 4000,
+        "text": {"d_model": 20, "d_kv": 6, "d_ff": 40, "num_layers": 1, "num_heads": 3, "vocab_size": 120},
+        "codec": {"codebook_size": 64, "target_bandwidths": [96.0]},
+        "decoder": {
+            "vocab_size": 40, "hidden_size": 36, "num_hidden_layers": 3, "num_attention_heads": 3, "ffn_dim": 80,
+            "num_codebooks": 4, "max_position_embeddings": 16}},
+    # Stereo; a melody that is repeated and cut; texts padded at the start, as wide as the decoder.
+    "melody-given": {
+        "seed": 32, "rows": 1, "tokens": 5, "frames": 4, "new": 66, "guidance": [1.0, 2.0], "padded": "start",
+        "storage": "float16", "melody": {"chroma_length": 10, "num_chroma": 7}, "chroma": 4,
+        "text": {"d_model": 24, "d_kv": 8, "d_ff": 48, "num_layers": 1, "num_heads": 2, "vocab_size": 90},
+        "codec": {"codebook_size": 32, "target_bandwidths": [60.0]},
+        "decoder": {
+            "vocab_size": 24, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "ffn_dim": 72,
+            "num_codebooks": 6, "audio_channels": 2, "activation_function": "relu"}},
+    # Text alone, and not even that for the last; frames as wide as the decoder.
+    "melody-unsung": {
+        "seed": 33, "rows": 3, "tokens": 4, "frames": 3, "new": 67, "guidance": [1.0, 3.0], "unsaid": True,
+        "melody": {"chroma_length": 5},
+        "text": {"d_model": 16, "d_kv": 4, "d_ff": 24, "num_layers": 1, "num_heads": 2, "vocab_size": 50},
+        "codec": {"codebook_size": 16, "target_bandwidths": [64.0]},
+        "decoder": {
+            "vocab_size": 16, "hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 2, "ffn_dim": 32,
+            "num_codebooks": 4}},
 }
 
 
 def build(case):
     special = case["decoder"]["vocab_size"]
-    config = MusicgenConfig(
+    melody = case.get("melody")
+    whole, decoder, model = (
+        (MusicgenConfig, MusicgenDecoderConfig, MusicgenForConditionalGeneration) if melody is None
+        else (MusicgenMelodyConfig, MusicgenMelodyDecoderConfig, MusicgenMelodyForConditionalGeneration))
+    config = whole(
         text_encoder=T5Config(**case["text"]).to_dict(),
         audio_encoder=EncodecConfig(**{**CODEC, **case["codec"]}).to_dict(),
-        decoder=MusicgenDecoderConfig(**case["decoder"], pad_token_id=special, bos_token_id=special).to_dict())
-    return MusicgenForConditionalGeneration(config).eval()
+        decoder=decoder(**case["decoder"], pad_token_id=special, bos_token_id=special).to_dict(), **(melody or {}))
+    return model(config).eval()
 
 
 def randomise(model, random):
@@ -111,27 +149,59 @@ def inputs_of(case, model, random):
             mask[row, : tokens - left] = 0
         else:
             mask[row, left:] = 0
+    if case.get("unsaid"):
+        mask[-1] = 0
     columns = torch.randint(
         0, decoder.vocab_size + 1, (rows * decoder.num_codebooks, case["frames"]), generator=random)
-    return {"input_ids": ids * mask, "attention_mask": mask, "decoder_input_ids": columns}
+    given = {"input_ids": ids * mask, "attention_mask": mask, "decoder_input_ids": columns}
+    if "chroma" in case:
+        classes = torch.randint(model.config.num_chroma, (rows, case["chroma"]), generator=random)
+        given["input_features"] = torch.nn.functional.one_hot(classes, model.config.num_chroma).float()
+    if "sung" in case:
+        time = torch.arange(case["sung"]) / 32000
+        pitch = 200 * 2 ** (2 * torch.rand(rows, 5, generator=random))
+        notes = torch.sin(2 * math.pi * pitch.repeat_interleave(case["sung"] // 5 + 1, 1)[:, : len(time)] * time)
+        given["melody"] = 0.4 * notes + 0.05 * torch.randn(notes.shape, generator=random)
+    return given
+
+
+def heard(case, model, given):
+    """What goes into the model: a melody as its pitch classes."""
+    given = dict(given)
+    if "melody" in given:
+        ear = MusicgenMelodyFeatureExtractor(**case.get("ear", {}))
+        sung = [row.numpy() for row in given.pop("melody")]
+        features = ear(sung, sampling_rate=ear.sampling_rate, return_tensors="pt").input_features
+        ear.chroma_filters, ear.spectrogram = ear.chroma_filters.double(), ear.spectrogram.double()
+        again = ear._torch_extract_fbank_features(torch.tensor(numpy.stack(sung)).double())
+        if not torch.equal(features, again.float()):
+            sys.exit("the melody hangs on a near tie; take another seed")
+        given["input_features"] = features
+    if "input_features" in given:
+        given["input_features"] = given["input_features"].to(next(model.parameters()).dtype)
+    return given
 
 
 def outputs_of(case, model, given):
+    given = heard(case, model, given)
     outputs = {"logits": model(**given).logits}
+    sung = {"input_features": given["input_features"]} if "input_features" in given else {}
+    if "sung" in case:
+        outputs |= sung
     decode = model.audio_encoder.decode
     for scale in case["guidance"]:
-        heard = []
+        decoded = []
 
         def listen(codes, *args, **kwargs):
-            heard.append(codes.clone())
+            decoded.append(codes.clone())
             return decode(codes, *args, **kwargs)
 
         model.audio_encoder.decode = listen
         outputs[f"greedy_audio@{scale}"] = model.generate(
             input_ids=given["input_ids"], attention_mask=given["attention_mask"], max_new_tokens=case["new"],
-            do_sample=False, guidance_scale=scale)
+            do_sample=False, guidance_scale=scale, **sung)
         model.audio_encoder.decode = decode
-        for codes, channel in zip(heard, (".l", ".r") if len(heard) > 1 else ("",)):
+        for codes, channel in zip(decoded, (".l", ".r") if len(decoded) > 1 else ("",)):
             outputs[f"greedy_codes@{scale}{channel}"] = codes
     return outputs
 
@@ -146,7 +216,7 @@ def make(name, case, folder):
         model.load_state_dict({key: value.to(getattr(torch, storage)).float() for key, value in model.state_dict().items()})
     given = inputs_of(case, model, random)
     expected = outputs_of(case, model, given)
-    exact = outputs_of(case, copy.deepcopy(model).double(), given)
+    exact = outputs_of(case, exactly(model, case.get("shake", 0), random), given)
     for key, value in expected.items():
         if not value.is_floating_point() and not torch.equal(value, exact[key]):
             sys.exit(f"{name}: {key} hangs on a near tie; take another seed")
@@ -158,14 +228,16 @@ def make(name, case, folder):
             save_file(
                 {key: value.to(getattr(torch, storage)) for key, value in load_file(file).items()}, file,
                 metadata={"format": "pt"})
+    if "ear" in case:
+        MusicgenMelodyFeatureExtractor(**case["ear"]).save_pretrained(folder)
     save_file(
         {f"in.{k}": v.contiguous() for k, v in given.items()}
         | {f"out.{k}": v.contiguous() for k, v in expected.items()},
         folder / "parity.safetensors")
-    settings = {k: v for k, v in case.items() if k not in ("text", "codec", "decoder")}
+    settings = {k: v for k, v in case.items() if k not in ("text", "codec", "decoder", "melody", "ear")}
     (folder / "parity.json").write_text(
         json.dumps(
-            {"family": "musicgen", "transformers": transformers.__version__, "codes": "equal", "relative": 1e-4,
+            {"family": "musicgen_melody" if "melody" in case else "musicgen", "transformers": transformers.__version__, "codes": "equal", "relative": 1e-4,
              "settings": settings}, indent=1) + "\n")
     for file in folder.iterdir():
         file.chmod(0o644)

@@ -7,8 +7,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.descant.audio.AudioFile;
 import org.descant.audio.Pcm;
 import org.descant.models.published.TunedModel;
+import org.descant.models.published.musicgen.ChromaFeatures;
 import org.descant.models.published.musicgen.MusicGen;
 import org.descant.models.published.musicgen.MusicGenDecoder;
 import org.descant.models.published.text.TextTokens;
@@ -51,6 +53,14 @@ final class ModelsPlayCommand implements Callable<Integer> {
       paramLabel = "TEXT",
       description = "what is asked for; needs a" + " tokenizer.json beside the model")
   String text = "";
+
+  @Option(
+      names = "--melody",
+      paramLabel = "FILE",
+      description =
+          "a recording whose melody is followed, by a musicgen_melody; at most its first"
+              + " 30 s are heard")
+  @Nullable Path melody;
 
   @Option(names = "--seconds", paramLabel = "S", description = "default: ${DEFAULT-VALUE}")
   double seconds = 5;
@@ -110,6 +120,7 @@ final class ModelsPlayCommand implements Callable<Integer> {
       document.put("seconds", sound.seconds());
       document.put("model", TunedModel.Base.of(folder));
       document.put("adapter", adapter == null ? null : adapter.toString());
+      document.put("melody", melody == null ? null : melody.toString());
       output.document(document);
       return Exit.DONE;
     }
@@ -139,6 +150,15 @@ final class ModelsPlayCommand implements Callable<Integer> {
       if (!text.isBlank()) {
         TextTokens.Batch ids = TextTokens.load(folder).batch(List.of(text));
         told = loaded.encode(ids.ids(), ids.mask(), false);
+      }
+      if (melody != null) {
+        ChromaFeatures ear = loaded.ear();
+        if (ear == null) {
+          throw new UsageException(
+              folder + " takes no melody; leave --melody out, or name a musicgen_melody.");
+        }
+        float[] heard = AudioFile.decode(melody, ear.sampleRate(), 1).channel(0);
+        told = loaded.decoder().withMelody(told, ear.of(Tensor.of(heard, 1, heard.length)));
       }
       int frames = Math.max(1, (int) Math.round(seconds * loaded.codec().frameRate()));
       MusicGen.Request request =

@@ -2,7 +2,9 @@ package org.descant.models.published;
 
 import java.util.HashMap;
 import java.util.Map;
+import org.descant.models.published.musicgen.ChromaFeatures;
 import org.descant.models.published.musicgen.MusicGen;
+import org.descant.models.published.musicgen.MusicGenDecoder.Text;
 import org.descant.models.published.weights.Projection.Form;
 import org.descant.models.published.weights.PublishedWeights;
 import org.descant.tensor.Tensor;
@@ -11,7 +13,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The MusicGen family of {@link Parity}: {@code logits}, and for each guidance scale s the greedy
  * {@code greedy_codes@s} (in stereo {@code .l} and {@code .r}) and {@code greedy_audio@s} of {@code
- * settings.new} new tokens.
+ * settings.new} new tokens. A model that a melody leads may be given {@code in.input_features}
+ * [batch, frames, pitch classes], or {@code in.melody} [batch, samples], which it hears as {@code
+ * input_features}.
  */
 public final class MusicGenFixture {
   private MusicGenFixture() {}
@@ -21,10 +25,20 @@ public final class MusicGenFixture {
     try (MusicGen model = MusicGen.load(weights, Form.PACKED, null)) {
       Tensor ids = fixture.input("input_ids");
       Tensor mask = fixture.hasInput("attention_mask") ? fixture.input("attention_mask") : null;
+      Text told = model.encode(ids, mask, false);
+      @Nullable Tensor chroma = chroma(model, fixture);
+      if (chroma != null) {
+        told = model.decoder().withMelody(told, chroma);
+      }
+      Text all = told;
       Map<String, MusicGen.Generated> runs = new HashMap<>();
       for (String output : fixture.outputs()) {
         if (output.equals("logits")) {
-          results.put(output, model.logits(ids, mask, fixture.input("decoder_input_ids")));
+          results.put(output, model.logits(all, fixture.input("decoder_input_ids")));
+          continue;
+        }
+        if (output.equals("input_features") && chroma != null) {
+          results.put(output, chroma);
           continue;
         }
         String[] parts = output.split("@", 2);
@@ -37,8 +51,7 @@ public final class MusicGenFixture {
                 scale,
                 text ->
                     model.generate(
-                        ids,
-                        mask,
+                        all,
                         MusicGen.Request.greedy(
                             fixture.settings().child("settings").whole("new", 20, 1),
                             guidance(fixture, output, text))));
@@ -55,6 +68,15 @@ public final class MusicGenFixture {
       }
     }
     return results;
+  }
+
+  /** The melody that goes in, as pitch classes or as a recording to be heard. */
+  private static @Nullable Tensor chroma(MusicGen model, Parity.Fixture fixture) {
+    if (fixture.hasInput("input_features")) {
+      return fixture.input("input_features");
+    }
+    ChromaFeatures ear = model.ear();
+    return ear == null || !fixture.hasInput("melody") ? null : ear.of(fixture.input("melody"));
   }
 
   /**

@@ -42,7 +42,8 @@ public final class Parity {
               "encodec", Parity::enCodec,
               "dac", Parity::dac,
               "t5", Parity::t5,
-              "musicgen", MusicGenFixture::run));
+              "musicgen", MusicGenFixture::run,
+              "musicgen_melody", MusicGenFixture::run));
 
   /**
    * One output compared.

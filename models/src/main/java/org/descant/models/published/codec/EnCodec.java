@@ -126,8 +126,9 @@ public final class EnCodec implements AutoCloseable {
   }
 
   /**
-   * Encodes waveforms. The last chunk may be short and is filled up with code 0; a chunk before it
-   * that the recording does not fill (it ends inside the overlap) hears silence after it.
+   * Encodes waveforms. The last chunk may be short and is filled up with code 0; one between it and
+   * the first that the recording does not fill (it ends inside the overlap) hears silence after it
+   * where it would have fewer frames. A recording shorter than a chunk has shorter chunks.
    *
    * @param audio fp32 [batch, {@link #channels()}, samples], full scale ±1
    * @param bandwidthKbps one of {@link #bandwidths()}
@@ -144,6 +145,7 @@ public final class EnCodec implements AutoCloseable {
     long samples = audio.size(2);
     long chunk = config.chunkSamples() == 0 ? samples : config.chunkSamples();
     long stride = config.chunkSamples() == 0 ? samples : config.chunkStride();
+    long whole = Math.ceilDiv(Math.min(chunk, samples), config.hop());
     try (NoGrad noGrad = NoGrad.open();
         Scope scope = Scope.open()) {
       List<Tensor> codes = new ArrayList<>();
@@ -151,7 +153,7 @@ public final class EnCodec implements AutoCloseable {
       for (long start = 0; start < samples; start += stride) {
         try (Scope inner = Scope.open()) {
           Tensor piece = audio.narrow(2, start, Math.min(chunk, samples - start));
-          if (start + stride < samples) {
+          if (start + stride < samples && Math.ceilDiv(piece.size(2), config.hop()) < whole) {
             piece = piece.pad(0, chunk - piece.size(2), 0.0);
           }
           if (config.normalize()) {

@@ -26,7 +26,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * MusicGen (Copet et al. 2023, arXiv:2306.05284) as published on the Hub: a T5 encoder for the
- * text, a {@link MusicGenDecoder} for the codes, an EnCodec for the sound; mono and stereo.
+ * text, a {@link MusicGenDecoder} for the codes, an EnCodec for the sound; mono and stereo; also
+ * MusicGen-melody, which follows the pitch classes of a recording besides.
  *
  * <p>Codebook k of a frame is decoded k steps after codebook 0 (the delay pattern); in stereo the
  * two channels of a codebook share its delay and lie beside each other, left first. Numbers are
@@ -41,6 +42,7 @@ public final class MusicGen implements AutoCloseable {
   private final MusicGenDecoder decoder;
   private final EnCodec codec;
   private final Defaults defaults;
+  private final @Nullable ChromaFeatures ear;
 
   /**
    * What {@code generation_config.json} says, or where it is silent the reference's own defaults.
@@ -106,12 +108,14 @@ public final class MusicGen implements AutoCloseable {
       T5Encoder text,
       MusicGenDecoder decoder,
       EnCodec codec,
-      Defaults defaults) {
+      Defaults defaults,
+      @Nullable ChromaFeatures ear) {
     this.config = config;
     this.text = text;
     this.decoder = decoder;
     this.codec = codec;
     this.defaults = defaults;
+    this.ear = ear;
   }
 
   /**
@@ -172,8 +176,13 @@ public final class MusicGen implements AutoCloseable {
     try {
       MusicGenConfig shape = MusicGenConfig.of(config);
       Defaults defaults = defaults(config);
+      MusicGenConfig.Melody melody = shape.melody();
+      ChromaFeatures ear = melody == null ? null : ChromaFeatures.of(config, melody);
       if (!shape.projected()) {
         weights.ignoreUnder("enc_to_dec_proj.");
+      }
+      if (melody != null && !melody.projected()) {
+        weights.ignoreUnder("audio_enc_to_dec_proj.");
       }
       weights.ignore("decoder.model.decoder.embed_positions.weights");
       MusicGenDecoder decoder =
@@ -185,7 +194,7 @@ public final class MusicGen implements AutoCloseable {
       made.add(codec);
       weights.requireAllUsed();
       requireCodec(config, shape, codec);
-      return new MusicGen(config, text, decoder, codec, defaults);
+      return new MusicGen(config, text, decoder, codec, defaults, ear);
     } catch (RuntimeException e) {
       for (AutoCloseable part : made) {
         try {
@@ -306,8 +315,13 @@ public final class MusicGen implements AutoCloseable {
     return codec.sampleRate();
   }
 
+  /** How a melody is heard; null where none leads this model. */
+  public @Nullable ChromaFeatures ear() {
+    return ear;
+  }
+
   /**
-   * Encodes texts for the decoder.
+   * Encodes texts for the decoder; {@link MusicGenDecoder#withMelody} adds a melody.
    *
    * @param inputIds I64 [batch, tokens]
    * @param attentionMask [batch, tokens], 0 at padding; null when nothing is
@@ -325,12 +339,12 @@ public final class MusicGen implements AutoCloseable {
   /**
    * Scores of the next codes at every position, as the reference's forward pass.
    *
-   * @param inputIds I64 [batch, tokens]
-   * @param attentionMask [batch, tokens], or null
+   * @param told see {@link #encode}
    * @param decoderInputIds I64 [batch × codebooks, time]
-   * @return [batch × codebooks, time, vocabulary]
+   * @return [batch × codebooks, time, vocabulary]; where a melody leads, it and the text have
+   *     positions before those of the codes
    */
-  public Tensor logits(Tensor inputIds, @Nullable Tensor attentionMask, Tensor decoderInputIds) {
+  public Tensor logits(Text told, Tensor decoderInputIds) {
     try (NoGrad noGrad = NoGrad.open();
         Scope scope = Scope.open()) {
       if (decoderInputIds.dim() != 2 || decoderInputIds.size(0) % config().codebooks() != 0) {
@@ -338,18 +352,24 @@ public final class MusicGen implements AutoCloseable {
             "Decoder inputs must be [batch × %d, time], not %s."
                 .formatted(config().codebooks(), decoderInputIds));
       }
-      Text encoded = encode(inputIds, attentionMask, false);
       Tensor tokens = decoderInputIds.reshape(-1, config().codebooks(), decoderInputIds.size(1));
-      return scope.keep(decoder.logits(tokens, encoded).flatten(0, 1));
+      return scope.keep(decoder.logits(tokens, told).flatten(0, 1));
     }
   }
 
-  /** Codes and sound for tokenised texts; see {@link #encode}. */
-  public Generated generate(Tensor inputIds, @Nullable Tensor attentionMask, Request request) {
+  /** The same of tokenised texts; see {@link #encode}. */
+  public Tensor logits(Tensor inputIds, @Nullable Tensor attentionMask, Tensor decoderInputIds) {
     try (NoGrad noGrad = NoGrad.open();
         Scope scope = Scope.open()) {
-      Text encoded = encode(inputIds, attentionMask, request.lookAtPadding());
-      Tensor codes = codes(encoded, null, request);
+      return scope.keep(logits(encode(inputIds, attentionMask, false), decoderInputIds));
+    }
+  }
+
+  /** Codes and sound for what is told; see {@link #encode}. */
+  public Generated generate(Text told, Request request) {
+    try (NoGrad noGrad = NoGrad.open();
+        Scope scope = Scope.open()) {
+      Tensor codes = codes(told, null, request);
       return new Generated(scope.keep(codes), scope.keep(audio(codes)));
     }
   }

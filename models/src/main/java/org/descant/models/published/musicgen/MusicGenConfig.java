@@ -2,6 +2,7 @@ package org.descant.models.published.musicgen;
 
 import org.descant.models.ModelException;
 import org.descant.models.published.weights.PublishedConfig;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The shape of a MusicGen decoder (Copet et al. 2023), as {@code config.json} states it under
@@ -18,6 +19,7 @@ import org.descant.models.published.weights.PublishedConfig;
  * @param channels 1, or 2 for a stereo model
  * @param textWidth of the text encoder's states
  * @param projected whether a linear layer brings the text's states to {@code width}
+ * @param melody of a model that a melody leads, else null
  */
 public record MusicGenConfig(
     int vocabulary,
@@ -28,11 +30,29 @@ public record MusicGenConfig(
     int codebooks,
     int channels,
     int textWidth,
-    boolean projected) {
+    boolean projected,
+    @Nullable Melody melody) {
+  /** Published as {@code model_type}. */
+  private static final String PLAIN = "musicgen";
+
+  private static final String LED = "musicgen_melody";
+
   /** Sinusoidal positions divide by half the width less one. */
   private static final int WIDTH_MIN = 4;
 
   private static final int CODEBOOKS_MAX = 64;
+  private static final int CHROMA_MAX = 1024;
+  private static final int MELODY_FRAMES_MAX = 8192;
+
+  /**
+   * How a melody comes in. Such a decoder has no cross-attention: the melody's frames stand before
+   * the text's states, and both before the codes, which attend to them as to their own past.
+   *
+   * @param classes pitch classes of a frame
+   * @param frames that stand before the text: a shorter melody is repeated, a longer one cut
+   * @param projected whether a linear layer brings frames to the decoder's width
+   */
+  public record Melody(int classes, int frames, boolean projected) {}
 
   /**
    * Reads the shape from a whole model's configuration.
@@ -40,9 +60,10 @@ public record MusicGenConfig(
    * @throws ModelException naming the key that cannot be served
    */
   public static MusicGenConfig of(PublishedConfig root) {
-    root.requireModelType("musicgen");
+    boolean led = root.text("model_type", PLAIN).equals(LED);
+    root.requireModelType(led ? LED : PLAIN);
     PublishedConfig decoder = root.child("decoder");
-    decoder.requireModelType("musicgen_decoder");
+    decoder.requireModelType((led ? LED : PLAIN) + "_decoder");
     PublishedConfig text = root.child("text_encoder");
     int width = decoder.whole("hidden_size", 1024, WIDTH_MIN);
     int heads = decoder.whole("num_attention_heads", 16, 1);
@@ -61,7 +82,8 @@ public record MusicGenConfig(
       throw decoder.refusal("num_codebooks", "a stereo model needs an even number");
     }
     int textWidth = text.whole("d_model", text.whole("hidden_size", 512, 1), 1);
-    if (decoder.has("cross_attention_hidden_size")
+    if (!led
+        && decoder.has("cross_attention_hidden_size")
         && (decoder.whole("cross_attention_hidden_size", width, 1) != textWidth
             || textWidth != width)) {
       throw decoder.refusal(
@@ -77,7 +99,31 @@ public record MusicGenConfig(
         codebooks,
         channels,
         textWidth,
-        textWidth != width);
+        textWidth != width,
+        led ? melody(root, width) : null);
+  }
+
+  private static Melody melody(PublishedConfig root, int width) {
+    int classes = root.whole("num_chroma", 12, 1);
+    if (classes > CHROMA_MAX) {
+      throw root.refusal("num_chroma", "1 to " + CHROMA_MAX + " are");
+    }
+    int frames = root.whole("chroma_length", 235, 1);
+    if (frames > MELODY_FRAMES_MAX) {
+      throw root.refusal("chroma_length", "1 to " + MELODY_FRAMES_MAX + " are");
+    }
+    return new Melody(classes, frames, classes != width);
+  }
+
+  /**
+   * Fails for a model that a melody leads: such a one is decoded here and not tuned.
+   *
+   * @throws ModelException naming the key
+   */
+  static void requireTunable(PublishedConfig root) {
+    if (root.text("model_type", PLAIN).equals(LED)) {
+      throw root.refusal("model_type", "it is played here; what is tuned is a \"" + PLAIN + "\"");
+    }
   }
 
   /** Width of one attention head. */
@@ -108,7 +154,7 @@ public record MusicGenConfig(
    * Weights that one decoding step multiplies with: the bytes to read are this times their size.
    */
   public long weightsPerStep() {
-    long layer = 6L * width * width + 2L * width * inner;
+    long layer = (melody == null ? 6L : 4L) * width * width + 2L * width * inner;
     return layers * layer + (long) codebooks * vocabulary * width;
   }
 }

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
@@ -35,7 +36,8 @@ import org.jspecify.annotations.Nullable;
  * <p>A position's input is the sum of its codes' embeddings and a sinusoidal position; every layer
  * is self-attention, cross-attention and a feed-forward layer, each after a layer norm and added to
  * its input; linear layers have no bias; each stream has a head of its own. Query, key and value
- * are one product, and so are all heads.
+ * are one product, and so are all heads. A decoder that a melody leads has no cross-attention: what
+ * it looks at stands before the codes (see {@link MusicGenConfig.Melody}).
  *
  * <p>Reading is safe for several threads; {@link #adapt} is not, and {@link #close} frees the
  * weights.
@@ -68,22 +70,23 @@ public final class MusicGenDecoder implements AutoCloseable {
   }
 
   /** One transformer layer. */
-  private record Block(Norm selfNorm, Norm crossNorm, Norm innerNorm, List<Share> shares) {}
+  private record Block(Norm selfNorm, Norm innerNorm, List<Share> shares, @Nullable Cross cross) {}
 
   /** A lane's part of a layer: some of the heads, some of the inner width. */
   private record Share(
-      Projection selfInput,
-      Projection selfOutput,
-      Projection crossQuery,
-      Projection crossMemory,
-      Projection crossOutput,
-      Projection in,
-      Projection out) {}
+      Projection selfInput, Projection selfOutput, Projection in, Projection out) {}
+
+  /** A layer's look at the text. */
+  private record Cross(Norm norm, List<CrossShare> shares) {}
+
+  /** A lane's part of it: some of the heads. */
+  private record CrossShare(Projection query, Projection memory, Projection output) {}
 
   /**
    * A batch of texts as the decoder sees them: zero wherever a token is padding.
    *
-   * @param states [batch, tokens, width]
+   * @param states [batch, tokens, width]; where a melody leads, its frames first, and all of them
+   *     are looked at
    * @param mask added to attention scores, [batch, 1, 1, tokens]; null looks at every position
    */
   public record Text(Tensor states, @Nullable Tensor mask) {
@@ -108,6 +111,8 @@ public final class MusicGenDecoder implements AutoCloseable {
   private final List<Projection> heads;
   private final @Nullable Tensor textBias;
   private final @Nullable Projection text;
+  private final @Nullable Tensor chromaBias;
+  private final @Nullable Projection chroma;
 
   /**
    * Makes a decoder.
@@ -127,6 +132,9 @@ public final class MusicGenDecoder implements AutoCloseable {
       throw new ModelException(
           "%d lanes do not divide %d heads and an inner width of %d, or the form is %s; take 1."
               .formatted(lanes, config.heads(), config.inner(), form));
+    }
+    if (form == Form.PLAIN) {
+      MusicGenConfig.requireTunable(root);
     }
     PublishedConfig decoder = root.child("decoder");
     String key = "activation_function";
@@ -153,6 +161,14 @@ public final class MusicGenDecoder implements AutoCloseable {
       } else {
         text = null;
         textBias = null;
+      }
+      MusicGenConfig.Melody melody = config.melody();
+      if (melody != null && melody.projected()) {
+        chroma = make.whole("audio_enc_to_dec_proj", d, melody.classes());
+        chromaBias = owned.keep(source.tensor("audio_enc_to_dec_proj.bias", d));
+      } else {
+        chroma = null;
+        chromaBias = null;
       }
       if (merged != null) {
         requireModules(merged);
@@ -192,29 +208,32 @@ public final class MusicGenDecoder implements AutoCloseable {
       long d = config.width();
       long inner = config.inner();
       String self = at + "self_attn.";
-      String cross = at + "encoder_attn.";
       List<Projection> selfInput =
           cut(List.of(self + "q_proj", self + "k_proj", self + "v_proj"), d, d, true);
       List<Projection> selfOutput = cut(List.of(self + "out_proj"), d, d, false);
-      List<Projection> crossQuery = cut(List.of(cross + "q_proj"), d, d, true);
-      List<Projection> crossMemory = cut(List.of(cross + "k_proj", cross + "v_proj"), d, d, true);
-      List<Projection> crossOutput = cut(List.of(cross + "out_proj"), d, d, false);
+      Cross cross = config.melody() == null ? cross(at) : null;
       List<Projection> in = cut(List.of(at + "fc1"), inner, d, true);
       List<Projection> out = cut(List.of(at + "fc2"), d, inner, false);
       return new Block(
           norm(at + "self_attn_layer_norm"),
-          norm(at + "encoder_attn_layer_norm"),
           norm(at + "final_layer_norm"),
           IntStream.range(0, lanes)
               .mapToObj(lane ->
-                  new Share(
-                      selfInput.get(lane),
-                      selfOutput.get(lane),
-                      crossQuery.get(lane),
-                      crossMemory.get(lane),
-                      crossOutput.get(lane),
-                      in.get(lane),
-                      out.get(lane)))
+                  new Share(selfInput.get(lane), selfOutput.get(lane), in.get(lane), out.get(lane)))
+              .toList(),
+          cross);
+    }
+
+    private Cross cross(String at) {
+      long d = config.width();
+      String cross = at + "encoder_attn.";
+      List<Projection> query = cut(List.of(cross + "q_proj"), d, d, true);
+      List<Projection> memory = cut(List.of(cross + "k_proj", cross + "v_proj"), d, d, true);
+      List<Projection> output = cut(List.of(cross + "out_proj"), d, d, false);
+      return new Cross(
+          norm(at + "encoder_attn_layer_norm"),
+          IntStream.range(0, lanes)
+              .mapToObj(lane -> new CrossShare(query.get(lane), memory.get(lane), output.get(lane)))
               .toList());
     }
 
@@ -405,12 +424,12 @@ public final class MusicGenDecoder implements AutoCloseable {
 
   /**
    * Brings encoded texts to the decoder: projects them where the model has a projection, and sets
-   * padding to zero.
+   * padding to zero. Where a melody leads, none is before them yet: see {@link #withMelody}.
    *
    * @param encoded fp32 [batch, tokens, text width]
    * @param mask [batch, tokens], 0 at padding; null when nothing is
    * @param lookAtPadding whether attention sees the zeros that stand for padding, as AudioCraft's
-   *     does; transformers' does not
+   *     does; transformers' does not. Where a melody leads, both do
    */
   public Text text(Tensor encoded, @Nullable Tensor mask, boolean lookAtPadding) {
     if (encoded.dim() != 3 || encoded.size(2) != config.textWidth()) {
@@ -429,13 +448,74 @@ public final class MusicGenDecoder implements AutoCloseable {
     if (text != null && textBias != null) {
       states = text.apply(encoded).add(textBias);
     }
+    if (mask != null) {
+      states = states.mul(mask.to(DType.F32).unsqueeze(2));
+    }
+    MusicGenConfig.Melody melody = config.melody();
+    if (melody != null) {
+      return new Text(Tensor.cat(List.of(noMelody(melody, encoded.size(0)), states), 1), null);
+    }
     if (mask == null) {
       return new Text(states, null);
     }
-    states = states.mul(mask.to(DType.F32).unsqueeze(2));
     Tensor added =
         lookAtPadding ? null : mask.eq(0.0).to(DType.F32).mul(MASKED).unsqueeze(1).unsqueeze(1);
     return new Text(states, added);
+  }
+
+  /**
+   * Texts with a melody before them, instead of what stood there.
+   *
+   * @param sung fp32 [batch, frames, pitch classes], as {@link ChromaFeatures} makes it; repeated
+   *     or cut to {@link MusicGenConfig.Melody#frames}
+   * @throws ModelException when no melody leads this model, or the shape is not its own
+   */
+  public Text withMelody(Text text, Tensor sung) {
+    MusicGenConfig.Melody melody = config.melody();
+    if (melody == null) {
+      throw new ModelException("This MusicGen takes no melody; a musicgen_melody does.");
+    }
+    if (sung.dim() != 3
+        || sung.size(0) != text.states().size(0)
+        || sung.size(1) == 0
+        || sung.size(2) != melody.classes()) {
+      throw new ModelException(
+          "A melody must be [%d, frames, %d], not %s."
+              .formatted(text.states().size(0), melody.classes(), sung));
+    }
+    long words = text.states().size(1) - melody.frames();
+    Tensor told = text.states().narrow(1, melody.frames(), words);
+    return new Text(Tensor.cat(List.of(frames(melody, sung), told), 1), null);
+  }
+
+  /** Brings pitch classes to the decoder's width and number of frames. */
+  private Tensor frames(MusicGenConfig.Melody melody, Tensor sung) {
+    Tensor x = sung;
+    if (chroma != null && chromaBias != null) {
+      x = chroma.apply(sung).add(chromaBias);
+    }
+    return x.repeat(1, Math.ceilDiv(melody.frames(), x.size(1)), 1).narrow(1, 0, melody.frames());
+  }
+
+  /** What stands for no melody: the first pitch class in every frame. */
+  private Tensor noMelody(MusicGenConfig.Melody melody, long batch) {
+    Tensor first = Tensor.zeros(DType.I64, 1, 1).oneHot(melody.classes()).to(DType.F32);
+    return frames(melody, first).repeat(batch, 1, 1);
+  }
+
+  /**
+   * What stands before the codes in each row of a session, [rows, positions, width]: what a clip is
+   * told, and with guidance below it neither melody nor text. Null where no melody leads.
+   */
+  @Nullable Tensor before(Text text, boolean guided) {
+    MusicGenConfig.Melody melody = config.melody();
+    if (melody == null || !guided) {
+      return melody == null ? null : text.states();
+    }
+    long clips = text.states().size(0);
+    Tensor silence = Tensor.zeros(clips, text.states().size(1) - melody.frames(), config.width());
+    Tensor untold = Tensor.cat(List.of(noMelody(melody, clips), silence), 1);
+    return Tensor.cat(List.of(text.states(), untold), 0);
   }
 
   /**
@@ -443,14 +523,14 @@ public final class MusicGenDecoder implements AutoCloseable {
    *
    * @param tokens I64 [batch, codebooks, time], from 0 to the vocabulary (the special token)
    * @param text of the same batch
-   * @return [batch, codebooks, time, vocabulary] in the caller's scope; gradients flow in the plain
-   *     form
+   * @return [batch, codebooks, time, vocabulary] in the caller's scope; where a melody leads, it
+   *     and the text have positions before the tokens'; gradients flow in the plain form
    * @throws ModelException when shapes or tokens are not this model's
    */
   public Tensor logits(Tensor tokens, Text text) {
     requireTokens(tokens, text);
     try (Scope scope = Scope.open()) {
-      Tensor x = placed(tokens);
+      Tensor x = placed(tokens, text);
       for (Block block : blocks) {
         Tensor next;
         try (Scope inner = Scope.open()) {
@@ -463,8 +543,12 @@ public final class MusicGenDecoder implements AutoCloseable {
   }
 
   /** What goes into the first layer: [batch, time, width]. */
-  private Tensor placed(Tensor tokens) {
-    return embed(tokens.transpose(1, 2)).add(positions(tokens.size(2)));
+  private Tensor placed(Tensor tokens, Text text) {
+    Tensor x = embed(tokens.transpose(1, 2));
+    if (config.melody() != null) {
+      x = Tensor.cat(List.of(text.states(), x), 1);
+    }
+    return x.add(positions(x.size(1)));
   }
 
   /** What comes out of the last layer as scores: [batch, codebooks, time, vocabulary]. */
@@ -508,7 +592,7 @@ public final class MusicGenDecoder implements AutoCloseable {
     try (Autocast autocast = Autocast.open(precision)) {
       told = text(encoded, mask, false);
       requireTokens(columns.inputs, told);
-      x = placed(columns.inputs);
+      x = placed(columns.inputs, told);
     }
     // Every layer adds to the gradient of what it reads; the texts' projection learns from the sum.
     boolean textLearns = told.states.requiresGrad();
@@ -600,20 +684,25 @@ public final class MusicGenDecoder implements AutoCloseable {
       Tensor looked = Attention.causal(heads(self.get(0)), heads(self.get(1)), heads(self.get(2)));
       heard = heard.add(share.selfOutput.apply(looked.transpose(1, 2).flatten(2, 3)));
     }
-    Tensor asking = block.crossNorm.apply(heard);
-    Tensor told = heard;
-    for (Share share : block.shares) {
-      Tensor query = heads(share.crossQuery.apply(asking));
-      List<Tensor> memory = share.crossMemory.apply(text.states()).chunk(2, -1);
-      Tensor read = Attention.cross(query, heads(memory.get(0)), heads(memory.get(1)), text.mask());
-      told = told.add(share.crossOutput.apply(read.transpose(1, 2).flatten(2, 3)));
-    }
+    Tensor told = block.cross == null ? heard : read(block.cross, heard, text);
     Tensor inside = block.innerNorm.apply(told);
     Tensor next = told;
     for (Share share : block.shares) {
       next = next.add(share.out.apply(activation.apply(share.in.apply(inside))));
     }
     return next;
+  }
+
+  private Tensor read(Cross cross, Tensor heard, Text text) {
+    Tensor asking = cross.norm.apply(heard);
+    Tensor told = heard;
+    for (CrossShare share : cross.shares) {
+      Tensor query = heads(share.query.apply(asking));
+      List<Tensor> memory = share.memory.apply(text.states()).chunk(2, -1);
+      Tensor read = Attention.cross(query, heads(memory.get(0)), heads(memory.get(1)), text.mask());
+      told = told.add(share.output.apply(read.transpose(1, 2).flatten(2, 3)));
+    }
+    return told;
   }
 
   /** [batch, time, width] to [batch, heads, time, head width]. */
@@ -665,8 +754,12 @@ public final class MusicGenDecoder implements AutoCloseable {
 
   /** Keys and values of a text for a lane's heads: [clips, heads, tokens, head width]. */
   List<Tensor> memory(int layer, int lane, Text text) {
-    List<Tensor> memory = share(layer, lane).crossMemory.apply(text.states()).chunk(2, -1);
+    List<Tensor> memory = cross(layer).shares.get(lane).memory.apply(text.states()).chunk(2, -1);
     return List.of(heads(memory.get(0)).contiguous(), heads(memory.get(1)).contiguous());
+  }
+
+  private Cross cross(int layer) {
+    return Objects.requireNonNull(blocks.get(layer).cross, "a led decoder has no memory");
   }
 
   /** Query, key and value of a lane's heads for rows [rows, width], beside one another. */
@@ -680,12 +773,13 @@ public final class MusicGenDecoder implements AutoCloseable {
   }
 
   Tensor crossQuery(int layer, int lane, Tensor x) {
-    return share(layer, lane).crossQuery.apply(blocks.get(layer).crossNorm.apply(x));
+    Cross cross = cross(layer);
+    return cross.shares.get(lane).query.apply(cross.norm.apply(x));
   }
 
   /** As {@link #selfOutput}. */
   Tensor crossOutput(int layer, int lane, Tensor read) {
-    return share(layer, lane).crossOutput.apply(read);
+    return cross(layer).shares.get(lane).output.apply(read);
   }
 
   /** As {@link #selfOutput}. */

@@ -46,6 +46,7 @@ public final class MusicGenParameters implements AutoCloseable {
   private final SortedMap<String, Tensor> views = new TreeMap<>();
 
   private MusicGenParameters(PublishedConfig root, boolean text) {
+    MusicGenConfig.requireTunable(root);
     MusicGenConfig config = MusicGenConfig.of(root);
     long d = config.width();
     String decoder = MusicGenDecoder.PREFIX + "model.decoder.";

@@ -10,6 +10,7 @@ import org.descant.tensor.Scope;
 import org.descant.tensor.StepAttention;
 import org.descant.tensor.StepMemory;
 import org.descant.tensor.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Step-by-step decoding of a {@link MusicGenDecoder}: each step takes one column of codes and gives
@@ -17,7 +18,8 @@ import org.descant.tensor.Tensor;
  *
  * <p>Keys and values of the past are cached in fp32, those of the text once for the session. With
  * guidance every clip has a second row without a text. Such a row's cross-attention reads zeros,
- * whatever it looks at, so it is left out; the sum is the same.
+ * whatever it looks at, so it is left out; the sum is the same. What stands before the codes of a
+ * model that a melody leads goes through the layers when the session opens.
  *
  * <p>A decoder of several lanes is walked by as many threads, each with its own heads and rows,
  * which meet three times a layer. Belongs to one thread, which is the first of them.
@@ -50,15 +52,22 @@ public final class MusicGenSession implements AutoCloseable {
     this.steps = steps;
     try (NoGrad noGrad = NoGrad.open();
         Scope scope = Scope.open()) {
-      positions = owned.keep(decoder.positions(steps));
+      Tensor before = decoder.before(text, rows > clips);
+      int length = before == null ? 0 : Math.toIntExact(before.size(1));
+      Tensor all = decoder.positions(length + steps);
+      positions = owned.keep(all.narrow(0, length, steps));
       added = new Tensor[2][decoder.lanes()];
       for (int lane = 0; lane < decoder.lanes(); lane++) {
-        lanes.add(new Lane(lane, text));
+        lanes.add(new Lane(lane, before == null ? text : null, length + steps));
         added[0][lane] = owned.keep(Tensor.zeros(rows, config.width()));
         added[1][lane] = owned.keep(Tensor.zeros(rows, config.width()));
       }
+      crew = new Crew(decoder.lanes());
+      if (before != null) {
+        Tensor placed = before.add(all.narrow(0, 0, length));
+        crew.run(lane -> lanes.get(lane).lead(placed));
+      }
     }
-    crew = new Crew(decoder.lanes());
   }
 
   /** Clips decoded side by side. */
@@ -100,15 +109,32 @@ public final class MusicGenSession implements AutoCloseable {
   private final class Lane {
     private final int lane;
     private final Tensor x; // the rows on their way through the layers: [rows, width]
-    private final Tensor told; // those of them that have a text
-    private final StepMemory memory;
+    private final Tensor asked; // those of them that have a text
+    private final @Nullable StepMemory memory; // null where a melody leads
     private final StepAttention past;
     private int turn;
 
-    Lane(int lane, MusicGenDecoder.Text text) {
+    /**
+     * A lane.
+     *
+     * @param text that every layer looks at, null where a melody leads
+     * @param capacity positions that it will take
+     */
+    Lane(int lane, MusicGenDecoder.@Nullable Text text, int capacity) {
       this.lane = lane;
       x = owned.keep(Tensor.zeros(rows, config.width()));
-      told = owned.keep(x.narrow(0, 0, clips));
+      asked = owned.keep(x.narrow(0, 0, clips));
+      memory = text == null ? null : memory(text);
+      past =
+          new StepAttention(
+              config.layers(),
+              rows,
+              config.heads() / decoder.lanes(),
+              capacity,
+              config.headWidth());
+    }
+
+    private StepMemory memory(MusicGenDecoder.Text text) {
       List<Tensor> keys = new ArrayList<>();
       List<Tensor> values = new ArrayList<>();
       for (int i = 0; i < config.layers(); i++) {
@@ -116,10 +142,18 @@ public final class MusicGenSession implements AutoCloseable {
         keys.add(both.get(0));
         values.add(both.get(1));
       }
-      memory = new StepMemory(keys, values, text.mask());
-      past =
-          new StepAttention(
-              config.layers(), rows, config.heads() / decoder.lanes(), steps, config.headWidth());
+      return new StepMemory(keys, values, text.mask());
+    }
+
+    /** Goes through what stands before the codes: [rows, positions, width]. */
+    void lead(Tensor before) {
+      try (NoGrad noGrad = NoGrad.open()) {
+        for (int position = 0; position < before.size(1); position++) {
+          try (Scope scope = Scope.open()) {
+            advance(before.select(1, position));
+          }
+        }
+      }
     }
 
     /** Takes its rows through all layers and writes its part of the scores. */
@@ -130,13 +164,18 @@ public final class MusicGenSession implements AutoCloseable {
             decoder
                 .embedStep(Tensor.of(tokens, clips, config.codebooks()))
                 .addInPlace(positions.narrow(0, step, 1));
-        x.copyFrom(rows > clips ? columns.repeat(2, 1) : columns);
-        for (int i = 0; i < decoder.blocks(); i++) {
-          try (Scope layer = Scope.open()) {
-            block(i);
-          }
-        }
+        advance(rows > clips ? columns.repeat(2, 1) : columns);
         write(decoder.scores(lane, x), scores);
+      }
+    }
+
+    /** Takes a position through the layers: [rows, width] into x. */
+    private void advance(Tensor position) {
+      x.copyFrom(position);
+      for (int i = 0; i < decoder.blocks(); i++) {
+        try (Scope layer = Scope.open()) {
+          block(i);
+        }
       }
       past.advance();
     }
@@ -144,8 +183,10 @@ public final class MusicGenSession implements AutoCloseable {
     private void block(int layer) {
       Tensor looked = past.attend(layer, decoder.selfInput(layer, lane, x));
       add(x, decoder.selfOutput(layer, lane, looked));
-      Tensor read = memory.read(layer, decoder.crossQuery(layer, lane, told));
-      add(told, decoder.crossOutput(layer, lane, read));
+      if (memory != null) {
+        Tensor read = memory.read(layer, decoder.crossQuery(layer, lane, asked));
+        add(asked, decoder.crossOutput(layer, lane, read));
+      }
       add(x, decoder.inner(layer, lane, x));
     }
 
@@ -182,7 +223,9 @@ public final class MusicGenSession implements AutoCloseable {
 
     void close() {
       past.close();
-      memory.close();
+      if (memory != null) {
+        memory.close();
+      }
     }
   }
 
