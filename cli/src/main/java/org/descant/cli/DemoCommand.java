@@ -24,6 +24,17 @@ import org.descant.catalog.DemoDelivery;
 import org.descant.catalog.ImportOptions;
 import org.descant.catalog.ImportReport;
 import org.descant.catalog.Ingest;
+import org.descant.cli.learning.TrainCommand;
+import org.descant.cli.music.CatalogCommand;
+import org.descant.cli.music.DatasetCommand;
+import org.descant.cli.platform.Exit;
+import org.descant.cli.platform.Invocation;
+import org.descant.cli.platform.Output;
+import org.descant.cli.platform.Platform;
+import org.descant.cli.platform.Steps;
+import org.descant.cli.platform.UsageException;
+import org.descant.cli.playing.GenerateCommand;
+import org.descant.cli.playing.ServeCommand;
 import org.descant.engine.Engine;
 import org.descant.engine.Generation;
 import org.descant.engine.GenerationRequest;
@@ -69,7 +80,7 @@ final class DemoCommand implements Callable<Integer> {
   private static final String RECIPE = "house-tiny";
   private static final double SECONDS = 10;
 
-  @ParentCommand Main main = new Main();
+  @ParentCommand Invocation main = new Invocation();
 
   @Option(
       names = "--no-serve",

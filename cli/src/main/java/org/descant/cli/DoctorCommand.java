@@ -8,6 +8,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
+import org.descant.cli.platform.Exit;
+import org.descant.cli.platform.Invocation;
+import org.descant.cli.platform.Output;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ParentCommand;
@@ -18,7 +21,7 @@ final class DoctorCommand implements Callable<Integer> {
   private static final long DISK_BYTES_WANTED = 4L << 30;
   private static final long MEMORY_BYTES_WANTED = 6L << 30;
 
-  @ParentCommand Main main = new Main();
+  @ParentCommand Invocation main = new Invocation();
 
   /** One thing looked at. */
   record Finding(String what, boolean ok, boolean needed, String found, String advice) {}

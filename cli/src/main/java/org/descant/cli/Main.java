@@ -1,19 +1,28 @@
 package org.descant.cli;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import org.descant.cli.learning.EvaluateCommand;
+import org.descant.cli.learning.LabCommand;
+import org.descant.cli.learning.ModelsCommand;
+import org.descant.cli.learning.TrainCommand;
+import org.descant.cli.music.CatalogCommand;
+import org.descant.cli.music.DatasetCommand;
+import org.descant.cli.music.RightsCommand;
+import org.descant.cli.platform.Exit;
+import org.descant.cli.platform.Invocation;
+import org.descant.cli.platform.UsageException;
+import org.descant.cli.playing.GenerateCommand;
+import org.descant.cli.playing.LedgerCommand;
+import org.descant.cli.playing.ProveCommand;
+import org.descant.cli.playing.ServeCommand;
+import org.descant.cli.playing.TraceCommand;
+import org.descant.cli.playing.VerifyCommand;
 import org.descant.database.Database;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.ScopeType;
-import picocli.CommandLine.Spec;
 
 /** {@code descant <noun> <verb>}. */
 @Command(
@@ -32,34 +41,13 @@ import picocli.CommandLine.Spec;
       GenerateCommand.class,
       VerifyCommand.class,
       TraceCommand.class,
+      ProveCommand.class,
       LedgerCommand.class,
       ModelsCommand.class,
       LabCommand.class,
       EvaluateCommand.class
     })
-public final class Main implements Runnable {
-  @Spec @Nullable CommandSpec spec;
-
-  @Option(
-      names = "--home",
-      paramLabel = "DIR",
-      scope = ScopeType.INHERIT,
-      description = "State folder (default: $DESCANT_HOME or ~/.descant).")
-  @Nullable Path home;
-
-  @Option(
-      names = "--json",
-      scope = ScopeType.INHERIT,
-      description = "One JSON document on stdout; progress goes to stderr.")
-  boolean json;
-
-  @Option(
-      names = "--trace-errors",
-      scope = ScopeType.INHERIT,
-      hidden = true,
-      description = "Print the stack of an error too.")
-  boolean traceErrors;
-
+public final class Main extends Invocation implements Runnable {
   public static void main(String[] args) {
     int status = run(args);
     System.out.flush();
@@ -95,32 +83,8 @@ public final class Main implements Runnable {
     throw new UsageException("Say what to do: `descant --help` lists the commands.");
   }
 
-  /** The command line as it was given. */
-  List<String> originalArguments() {
-    return spec == null ? List.of() : spec.commandLine().getParseResult().originalArgs();
-  }
-
-  Output output() {
-    return new Output(json);
-  }
-
-  Path homeFolder() {
-    String fromEnvironment = System.getenv("DESCANT_HOME");
-    Path folder =
-        home != null
-            ? home
-            : fromEnvironment != null && !fromEnvironment.isBlank()
-                ? Path.of(fromEnvironment)
-                : Path.of(System.getProperty("user.home"), ".descant");
-    if (Files.exists(folder) && !Files.isDirectory(folder)) {
-      throw new UsageException(
-          "The state folder " + folder + " is a file; name a folder with --home.");
-    }
-    return folder.toAbsolutePath().normalize();
-  }
-
   private int failed(Exception error) {
-    if (traceErrors) {
+    if (tracesErrors()) {
       error.printStackTrace();
     }
     System.err.println("descant: " + sentence(error));

@@ -11,6 +11,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.descant.cli.platform.Exit;
 import org.descant.lab.MetricLine;
 import org.descant.lab.RunFolder;
 import org.descant.lab.RunRecord;

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.descant.audio.Pcm;
+import org.descant.cli.platform.Exit;
 import org.descant.database.Database;
 import org.descant.lab.RunFolder;
 import org.descant.lab.RunStatus;

@@ -4,7 +4,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 
 /** SHA-256, which every JDK has. */
-final class Hashes {
+public final class Hashes {
   private Hashes() {}
 
   static MessageDigest newSha256() {
@@ -15,7 +15,8 @@ final class Hashes {
     }
   }
 
-  static byte[] sha256(byte[]... parts) {
+  /** SHA-256 of the parts, one after the other. */
+  public static byte[] sha256(byte[]... parts) {
     MessageDigest digest = newSha256();
     for (byte[] part : parts) {
       digest.update(part);

@@ -14,13 +14,21 @@ import java.util.HexFormat;
 /**
  * The public half of a log's key, with its name (C2SP signed-note, type Ed25519). Printed as {@code
  * name+id+key}.
+ *
+ * @param name of the log
+ * @param publicKey 32 bytes, RFC 8032
  */
-record LogKey(String name, byte[] publicKey) {
+public record LogKey(String name, byte[] publicKey) {
   private static final byte ED25519 = 1;
   private static final byte[] ED25519_SPKI = HexFormat.of().parseHex("302a300506032b6570032100");
   private static final int SIGNATURE_BYTES = 64;
 
-  static LogKey parse(String text) {
+  /**
+   * Reads a key as it is printed.
+   *
+   * @throws ProvenanceException if it is none
+   */
+  public static LogKey parse(String text) {
     String[] parts = text.strip().split("\\+", 3);
     try {
       if (parts.length == 3 && !parts[0].isEmpty()) {
@@ -65,9 +73,16 @@ record LogKey(String name, byte[] publicKey) {
     return text + "\n\u2014 " + name + " " + Base64.getEncoder().encodeToString(line) + "\n";
   }
 
-  /** The text of a note that this key has signed; other signatures are passed over. */
-  String verified(String note) {
+  /**
+   * The text of a note that this key has signed; other signatures are passed over.
+   *
+   * @throws ProvenanceException if the note is malformed or not signed by this key
+   */
+  public String verified(String note) {
     int split = note.lastIndexOf("\n\n");
+    if (note.chars().anyMatch(c -> c < ' ' && c != '\n') || !note.endsWith("\n")) {
+      throw new ProvenanceException("The signed note was changed: its lines are not those of one.");
+    }
     if (split < 0) {
       throw new ProvenanceException("The log checkpoint has no signature.");
     }
@@ -85,7 +100,9 @@ record LogKey(String name, byte[] publicKey) {
   private boolean signs(String base64, String text) {
     try {
       byte[] line = Base64.getDecoder().decode(base64);
-      if (line.length != 4 + SIGNATURE_BYTES || !Arrays.equals(line, 0, 4, id(), 0, 4)) {
+      if (line.length != 4 + SIGNATURE_BYTES
+          || !Arrays.equals(line, 0, 4, id(), 0, 4)
+          || !Base64.getEncoder().encodeToString(line).equals(base64)) {
         return false;
       }
       byte[] spki =

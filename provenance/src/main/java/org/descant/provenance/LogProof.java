@@ -31,7 +31,10 @@ public record LogProof(long index, List<byte[]> hashes, String checkpoint) {
    */
   public static LogProof parse(String text) {
     int split = text.indexOf("\n\n");
-    if (text.length() > TEXT_CHARS_MAX || split < 0 || !text.startsWith(HEADER + "\n")) {
+    if (text.length() > TEXT_CHARS_MAX
+        || split < 0
+        || text.indexOf('\r') >= 0
+        || !text.startsWith(HEADER + "\n")) {
       throw notAProof();
     }
     var lines = new ArrayList<>(text.substring(0, split).lines().skip(1).toList());
@@ -44,11 +47,16 @@ public record LogProof(long index, List<byte[]> hashes, String checkpoint) {
       throw notAProof();
     }
     try {
-      long index = Long.parseLong(lines.removeFirst().substring("index ".length()));
+      String number = lines.removeFirst().substring("index ".length());
+      long index = Long.parseLong(number);
+      if (!number.equals(Long.toString(index))) {
+        throw notAProof();
+      }
       var hashes = new ArrayList<byte[]>();
       for (String line : lines) {
         byte[] hash = Base64.getDecoder().decode(line);
-        if (hash.length != MerkleTree.HASH_BYTES) {
+        if (hash.length != MerkleTree.HASH_BYTES
+            || !Base64.getEncoder().encodeToString(hash).equals(line)) {
           throw notAProof();
         }
         hashes.add(hash);

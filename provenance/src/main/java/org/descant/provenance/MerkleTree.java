@@ -25,7 +25,7 @@ public final class MerkleTree {
     return Hashes.sha256(LEAF, entry);
   }
 
-  static byte[] nodeHash(byte[] left, byte[] right) {
+  public static byte[] nodeHash(byte[] left, byte[] right) {
     return Hashes.sha256(NODE, left, right);
   }
 

@@ -17,11 +17,11 @@ import java.util.Objects;
 import java.util.Set;
 
 /** Files that are there whole or not at all: written aside, forced to disk, renamed. */
-final class SafeFiles {
+public final class SafeFiles {
   private SafeFiles() {}
 
   /** Writes and forces; the caller holds the lock of the folder. */
-  static void write(Path file, byte[] bytes) throws IOException {
+  public static void write(Path file, byte[] bytes) throws IOException {
     write(file, bytes, new FileAttribute<?>[0]);
   }
 

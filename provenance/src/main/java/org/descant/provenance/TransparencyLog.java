@@ -91,6 +91,31 @@ public final class TransparencyLog {
   }
 
   /**
+   * The index of this entry, appended if the log has none; durable when this returns. Two processes
+   * that ask for one entry at the same moment may both append it; each index proves it.
+   */
+  public long appendOnce(byte[] entry) {
+    return find(entry).orElseGet(() -> append(entry));
+  }
+
+  /**
+   * Signs a text with the log's key, as a note that {@link LogKey#verified} reads (C2SP
+   * signed-note).
+   *
+   * @param text lines, each ended by a line feed; its first is not the log's name, so that no text
+   *     can pass for a checkpoint
+   * @throws ProvenanceException if it is
+   */
+  public String sign(String text) {
+    if (!text.endsWith("\n") || text.startsWith(key.name() + "\n")) {
+      throw new ProvenanceException(
+          "The log does not sign this text: it would read like a checkpoint, or does not end its"
+              + " last line.");
+    }
+    return key.sign(text, signer);
+  }
+
+  /**
    * Appends entries in this order, all or none; durable when this returns.
    *
    * @return the index of the first
