@@ -1,14 +1,19 @@
 package org.descant.attribution;
 
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.zip.CRC32C;
+import org.descant.audio.AudioException;
 import org.descant.audio.Pcm;
+import org.descant.audio.analysis.Fingerprint;
 import org.descant.models.HouseModel;
 import org.descant.models.ModelCard;
 import org.descant.rights.Isrc;
@@ -23,8 +28,9 @@ import org.descant.tensor.TensorException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What attribution must know of a model's training recordings: one row of numbers each, and the
- * metric that they are compared in. Immutable.
+ * What must be known of a model's training recordings to say which of them shaped a clip: one row
+ * of numbers each and the metric that they are compared in; and, to say whether a clip repeats one,
+ * the {@link Fingerprint} of each as the model's codec gives it back, 26 kB a minute. Immutable.
  */
 public final class AttributionIndex {
   /** The index's file in a model's folder. */
@@ -36,21 +42,29 @@ public final class AttributionIndex {
   private static final int SKETCH_SIZE_MIN = 1 << 11;
   private static final int BYTES_WANTED = 1_250_000;
 
-  private static final String FORMAT = "descant-attribution/1";
+  private static final String FORMAT = "descant-attribution/2";
   private static final String ROWS = "recordings";
   private static final String METRIC = "metric";
+  private static final String PRINT = "print.";
+  private static final String PRINTS_SUM = "prints-crc32c";
 
   private final String modelId;
   private final List<Isrc> recordings;
   private final Influence influence;
   private final float[] inverseRoots;
+  private final List<byte[]> prints;
 
   private AttributionIndex(
-      String modelId, List<Isrc> recordings, Influence influence, float[] inverseRoots) {
+      String modelId,
+      List<Isrc> recordings,
+      Influence influence,
+      float[] inverseRoots,
+      List<byte[]> prints) {
     this.modelId = modelId;
     this.recordings = List.copyOf(recordings);
     this.influence = influence;
     this.inverseRoots = inverseRoots;
+    this.prints = List.copyOf(prints);
   }
 
   /** Id of the weights that it was built with. */
@@ -71,6 +85,17 @@ public final class AttributionIndex {
   /** See {@link LossGradients#inverseRoots()}. */
   float[] inverseRoots() {
     return inverseRoots;
+  }
+
+  /** See {@link Attributor#throughCodec}. */
+  Fingerprint throughCodec(Isrc recording) {
+    int at = recordings.indexOf(recording);
+    if (at < 0) {
+      throw new AttributionException(
+          "The model did not learn from %s; ask for one of the %d recordings that it did learn from"
+              .formatted(recording, recordings.size()));
+    }
+    return Fingerprint.fromBytes(prints.get(at));
   }
 
   /** Builds the index without telling anybody how far it is. */
@@ -103,6 +128,7 @@ public final class AttributionIndex {
         where.put(Isrc.of(dataset.isrc(i)), i);
       }
       List<int[][]> codes = new ArrayList<>();
+      List<byte[]> prints = new ArrayList<>();
       for (Isrc isrc : trained) {
         Integer at = where.get(isrc);
         if (at == null) {
@@ -112,6 +138,8 @@ public final class AttributionIndex {
         }
         Pcm sound = dataset.read(at).resampled(model.codec().sampleRate());
         codes.add(model.codec().encode(sound.channels()));
+        Pcm back = new Pcm(model.codec().decode(codes.getLast()), model.codec().sampleRate());
+        prints.add(Fingerprint.of(back).toBytes());
         progress.accept(
             "attribution index: %d of %d recordings coded".formatted(codes.size(), trained.size()));
       }
@@ -129,7 +157,8 @@ public final class AttributionIndex {
                     trained.size(),
                     seconds / all.size() * (trained.size() - all.size())));
       }
-      new AttributionIndex(model.id(), trained, Influence.fit(all), gradients.inverseRoots())
+      new AttributionIndex(
+              model.id(), trained, Influence.fit(all), gradients.inverseRoots(), prints)
           .write(modelFolder);
       // What is read back is rounded to bf16; what is handed out should be the same.
       return read(modelFolder);
@@ -169,31 +198,48 @@ public final class AttributionIndex {
     }
     try (NoGrad noGrad = NoGrad.open();
         Scope scope = Scope.open()) {
-      Tensor tensor = Tensor.of(flat, rows.length, size).to(DType.BF16);
+      Map<String, Tensor> tensors = new HashMap<>();
+      tensors.put(ROWS, Tensor.of(flat, rows.length, size).to(DType.BF16));
+      tensors.put(METRIC, Tensor.of(inverseRoots, inverseRoots.length).to(DType.BF16));
+      for (int i = 0; i < prints.size(); i++) {
+        byte[] print = prints.get(i);
+        tensors.put(
+            PRINT + recordings.get(i),
+            Tensor.empty(DType.U8, print.length).copyFrom(MemorySegment.ofArray(print)));
+      }
       SafetensorsWriter.write(
           modelFolder.resolve(FILE),
-          Map.of(ROWS, tensor, METRIC, Tensor.of(inverseRoots, inverseRoots.length).to(DType.BF16)),
+          tensors,
           Map.of(
               "format",
               FORMAT,
               "model",
               modelId,
               "isrcs",
-              String.join(",", recordings.stream().map(Isrc::toString).toList())));
+              String.join(",", recordings.stream().map(Isrc::toString).toList()),
+              PRINTS_SUM,
+              sum(prints)));
     }
+  }
+
+  /** A damaged fingerprint would let copies pass and nobody would notice. */
+  private static String sum(List<byte[]> prints) {
+    CRC32C sum = new CRC32C();
+    prints.forEach(sum::update);
+    return Long.toHexString(sum.getValue());
   }
 
   /**
    * Reads the index in a model's folder.
    *
-   * @throws AttributionException when there is none, or it is damaged
+   * @throws AttributionException when there is none, it is damaged, or of an earlier version
    */
   public static AttributionIndex read(Path modelFolder) {
     Path file = modelFolder.resolve(FILE);
     if (!Files.isRegularFile(file)) {
       throw new AttributionException(
-          "The model folder %s has no %s: build it with `descant evaluate`"
-              .formatted(modelFolder, FILE));
+          "The model folder %s has no %s: build it with `%s`"
+              .formatted(modelFolder, FILE, command(modelFolder)));
     }
     try (Safetensors saved = Safetensors.open(file);
         Scope scope = Scope.open()) {
@@ -218,17 +264,39 @@ public final class AttributionIndex {
       for (int r = 0; r < rows.length; r++) {
         System.arraycopy(flat, r * size, rows[r], 0, size);
       }
+      List<byte[]> prints = new ArrayList<>();
+      for (Isrc recording : recordings) {
+        int[] values = saved.tensor(PRINT + recording).toInts();
+        byte[] print = new byte[values.length];
+        for (int i = 0; i < print.length; i++) {
+          print[i] = (byte) values[i];
+        }
+        Fingerprint.fromBytes(print); // or it is none
+        prints.add(print);
+      }
+      if (!sum(prints).equals(facts.get(PRINTS_SUM))) {
+        throw damaged(file, null);
+      }
       return new AttributionIndex(
-          model, recordings, Influence.of(rows), saved.tensor(METRIC, DType.F32).toFloats());
-    } catch (TensorException e) {
+          model,
+          recordings,
+          Influence.of(rows),
+          saved.tensor(METRIC, DType.F32).toFloats(),
+          prints);
+    } catch (TensorException | AudioException e) {
       throw damaged(file, e);
     }
   }
 
   private static AttributionException damaged(Path file, @Nullable Throwable cause) {
     return new AttributionException(
-        "%s is not an attribution index of this version: build it with `descant evaluate`"
-            .formatted(file),
+        "%s is not an attribution index of this version: build it again with `%s`"
+            .formatted(file, command(file.toAbsolutePath().getParent())),
         cause);
+  }
+
+  /** What builds a model's index. */
+  static String command(@Nullable Path modelFolder) {
+    return "descant evaluate %s --parts INDEX".formatted(modelFolder);
   }
 }

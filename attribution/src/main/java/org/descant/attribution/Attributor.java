@@ -7,6 +7,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import org.descant.audio.analysis.Fingerprint;
 import org.descant.models.HouseModel;
 import org.descant.rights.Isrc;
 import org.descant.rights.RecordingWeight;
@@ -68,15 +69,17 @@ public final class Attributor implements AutoCloseable {
     if (!index.modelId().equals(model.id())
         || !index.recordings().equals(AttributionIndex.trainedOn(model.card()))) {
       throw new AttributionException(
-          "%s belongs to other weights than the model in %s: build it again with `descant evaluate`"
-              .formatted(AttributionIndex.FILE, modelFolder));
+          "%s belongs to other weights than the model in %s: build it again with `%s`"
+              .formatted(
+                  AttributionIndex.FILE, modelFolder, AttributionIndex.command(modelFolder)));
     }
     Questioned trainable = Questioned.of(model);
     if (index.inverseRoots().length != LossGradients.blocks(trainable)) {
       trainable.close();
       throw new AttributionException(
-          "%s in %s is damaged: build it again with `descant evaluate`"
-              .formatted(AttributionIndex.FILE, modelFolder));
+          "%s in %s is damaged: build it again with `%s`"
+              .formatted(
+                  AttributionIndex.FILE, modelFolder, AttributionIndex.command(modelFolder)));
     }
     if (model.isFlow()) {
       return new Attributor(worker, model, trainable, index);
@@ -88,6 +91,17 @@ public final class Attributor implements AutoCloseable {
   /** Recordings that weights are given for, sorted by ISRC. */
   public List<Isrc> recordings() {
     return index.recordings();
+  }
+
+  /**
+   * What a training recording sounds like once the model's codec has coded and decoded it: what a
+   * model would make that recites it, which {@link org.descant.audio.analysis.CopiedSpan} often
+   * does not find by the recording itself.
+   *
+   * @throws AttributionException when the model did not learn from it
+   */
+  public Fingerprint throughCodec(Isrc recording) {
+    return index.throughCodec(recording);
   }
 
   /**

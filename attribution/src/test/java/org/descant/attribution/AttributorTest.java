@@ -8,9 +8,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.IntStream;
+import org.descant.audio.Pcm;
+import org.descant.audio.analysis.Fingerprint;
+import org.descant.models.HouseModel;
+import org.descant.models.codec.MagnitudeCodec;
+import org.descant.rights.Isrc;
 import org.descant.rights.RecordingWeight;
 import org.descant.shards.Dataset;
+import org.descant.tensor.DType;
+import org.descant.tensor.Safetensors;
+import org.descant.tensor.SafetensorsWriter;
+import org.descant.tensor.Scope;
+import org.descant.tensor.Tensor;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -94,7 +106,7 @@ class AttributorTest {
     Small.model(folder, dataset, 1);
     assertThatThrownBy(() -> Attributor.open(folder))
         .isInstanceOf(AttributionException.class)
-        .hasMessageContaining("build it with `descant evaluate`");
+        .hasMessageContaining("build it with `descant evaluate " + folder + " --parts INDEX`");
   }
 
   @Test
@@ -114,6 +126,64 @@ class AttributorTest {
     assertThatThrownBy(() -> Attributor.open(folder))
         .isInstanceOf(AttributionException.class)
         .hasMessageContaining("is not an attribution index of this version");
+  }
+
+  @Test
+  void theIndexKnowsEachRecordingAsTheCodecGivesItBack() throws Exception {
+    Small.flow(folder, dataset);
+    AttributionIndex.build(folder, dataset);
+    try (Attributor attributor = Attributor.open(folder);
+        HouseModel model = HouseModel.load(folder)) {
+      MagnitudeCodec codec = model.codec();
+      for (int i = 0; i < 3; i++) {
+        float[][] channels = dataset.read(i).resampled(codec.sampleRate()).channels();
+        Pcm back = new Pcm(codec.decode(codec.encode(channels)), codec.sampleRate());
+        assertThat(attributor.throughCodec(Isrc.of(dataset.isrc(i))))
+            .isEqualTo(Fingerprint.of(back));
+      }
+      assertThatThrownBy(() -> attributor.throughCodec(Isrc.of(dataset.isrc(3))))
+          .isInstanceOf(AttributionException.class)
+          .hasMessageContaining("did not learn from " + dataset.isrc(3));
+    }
+  }
+
+  @Test
+  void anIndexWithoutFingerprintsOrWithDamagedOnesIsRefused() {
+    Small.model(folder, dataset, 1);
+    AttributionIndex.build(folder, dataset);
+    Path file = folder.resolve(AttributionIndex.FILE);
+    String print = "print.QZTST2600002";
+    try (Scope scope = Scope.open()) {
+      Map<String, Tensor> whole = new TreeMap<>();
+      Map<String, String> facts;
+      try (Safetensors saved = Safetensors.open(file)) {
+        saved.names().forEach(name -> whole.put(name, saved.tensor(name)));
+        facts = Map.copyOf(saved.metadata());
+      }
+      long size = whole.get(print).size(0);
+      List<Tensor> damaged = new ArrayList<>();
+      damaged.add(null); // as an earlier version wrote it
+      damaged.add(whole.get(print).narrow(0, 0, size - 20)); // a frame less
+      damaged.add(whole.get(print).narrow(0, 0, size - 7));
+      damaged.add(Tensor.zeros(DType.U8, size));
+      damaged.add(
+          Tensor.cat(
+              List.of(whole.get(print).narrow(0, 0, size - 1), Tensor.ones(DType.U8, 1)), 0));
+      for (Tensor each : damaged) {
+        Map<String, Tensor> tensors = new TreeMap<>(whole);
+        if (each == null) {
+          tensors.remove(print);
+        } else {
+          tensors.put(print, each);
+        }
+        SafetensorsWriter.write(file, tensors, facts);
+        assertThatThrownBy(() -> Attributor.open(folder))
+            .isInstanceOf(AttributionException.class)
+            .hasMessageContaining("build it again with `descant evaluate " + folder);
+      }
+      SafetensorsWriter.write(file, whole, facts);
+    }
+    Attributor.open(folder).close();
   }
 
   @Test

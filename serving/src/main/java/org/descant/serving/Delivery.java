@@ -1,19 +1,11 @@
 package org.descant.serving;
 
-import com.github.benmanes.caffeine.cache.Cache;
-import com.github.benmanes.caffeine.cache.Caffeine;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
 import java.util.UUID;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -21,26 +13,16 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.descant.audio.AudioWriter;
 import org.descant.audio.MusicalKey;
 import org.descant.audio.Pcm;
-import org.descant.audio.analysis.CopiedSpan;
-import org.descant.audio.analysis.CopyMatch;
-import org.descant.audio.analysis.Fingerprint;
-import org.descant.audio.analysis.Waveform;
-import org.descant.catalog.CatalogEntry;
 import org.descant.database.Notifications;
 import org.descant.engine.Generation;
 import org.descant.engine.GenerationRequest;
 import org.descant.engine.ModelInfo;
 import org.descant.engine.StyleReference;
-import org.descant.ledger.Accounts;
 import org.descant.ledger.Transfer;
 import org.descant.ledger.Usage;
 import org.descant.ledger.UsageState;
-import org.descant.provenance.Artefact;
-import org.descant.provenance.CredentialFacts;
-import org.descant.provenance.Lineage.Node;
-import org.descant.rights.Credit;
-import org.descant.rights.Isrc;
-import org.descant.rights.RecordingWeight;
+import org.descant.serving.Clip.CreditLine;
+import org.descant.serving.Clip.TransferLine;
 import org.jspecify.annotations.Nullable;
 
 /*
@@ -77,27 +59,22 @@ public final class Delivery implements AutoCloseable {
   /** The part of all credit and money that goes to the recording whose style was asked for. */
   public static final double STYLE_SHARE = 0.5;
 
-  private static final int PEAKS_PER_SECOND = 20;
-  private static final int TEXT_CHARS_SHOWN = 200;
   private static final Duration CLOSE_WAIT_MAX = Duration.ofSeconds(60);
-
-  /** About 0.4 MB for a minute of sound: at most about 100 MB. */
-  private static final int FINGERPRINTS_MAX = 256;
 
   private final House house;
   private final ModelInfo model;
   private final ModelRights modelRights;
   private final StyleGate styles;
   private final SourceGate sources;
+  private final CopyCheck copies;
+  private final Credits credits;
+  private final ClipLineage lineage;
   private final ClipStore clips;
   private final ClipFiles files;
   private final OwnClips ownClips;
   private final Notifications changes;
   private final DoorLock door;
-  private final List<Session> live = new ArrayList<>(); // guarded by itself
-  private boolean closed; // guarded by live
-  private final Cache<Isrc, Fingerprint> fingerprints =
-      Caffeine.newBuilder().maximumSize(FINGERPRINTS_MAX).build();
+  private final LiveSessions live = new LiveSessions();
 
   /**
    * Opens the door for one model.
@@ -109,142 +86,19 @@ public final class Delivery implements AutoCloseable {
     this.model = house.engine().info();
     this.modelRights = ModelRights.resolve(house, model);
     this.styles = new StyleGate(house);
+    this.credits = new Credits(house, model);
+    this.lineage = new ClipLineage(house);
     this.clips = new ClipStore(house.database());
     this.files = new ClipFiles(house.clips(), house.key());
     this.ownClips = new OwnClips(clips, files, model);
     this.sources = new SourceGate(clips, files, model);
+    this.copies = new CopyCheck(house.catalog(), house.attributor(), model.trainedOn());
     this.door = DoorLock.take(house.database().jdbi());
     try {
-      this.changes = house.rights().onChange(change -> recheckLive());
+      this.changes = house.rights().onChange(change -> live.forEach(Session::recheck));
     } catch (RuntimeException e) {
       door.close();
       throw e;
-    }
-  }
-
-  /** A credit as it is shown. */
-  public record CreditLine(
-      String party, String name, String role, String recording, String title, double share) {}
-
-  /** A transfer as it is shown; amounts in millionths. */
-  public record TransferLine(
-      String from, String to, String toName, long amount, String currency, String reason) {}
-
-  /**
-   * What is known of a finished clip.
-   *
-   * @param style ISRC of the reference, and the decision that allowed it; empty when there is none
-   * @param shareRule how credits and money were divided: {@code attribution} or {@code
-   *     equal-share}, and {@code half-to-style, } in front when a style was asked for
-   * @param attribution weight of every training recording by ISRC, largest first, whatever rule
-   *     divided; half of it is that of the clip which a flow model began from
-   * @param reliability how sure attribution is with the model, null when nobody has measured it
-   * @param wav this machine's path of the file when it was made
-   * @param wavSha256 lower-case hex, of the file with its credential
-   * @param madeFrom id of the clip that it goes on from, of which a span was made anew, or which a
-   *     flow model began from; empty when it began from nothing
-   * @param melodyOf id of the clip whose melody it follows; empty when none
-   * @param peaks pairs of lowest and highest sample, {@value #PEAKS_PER_SECOND} a second
-   */
-  public record Clip(
-      String id,
-      String usage,
-      String text,
-      double seconds,
-      int sampleRate,
-      double tempo,
-      String key,
-      List<String> tags,
-      String style,
-      String styleDecision,
-      String madeFrom,
-      String melodyOf,
-      long seed,
-      String model,
-      String modelName,
-      String datasetRoot,
-      String at,
-      List<CreditLine> credits,
-      String shareRule,
-      Map<String, Double> attribution,
-      @Nullable Reliability reliability,
-      List<TransferLine> transfers,
-      String currency,
-      Copied copied,
-      String wav,
-      String flac,
-      String wavSha256,
-      String flacSha256,
-      List<float[]> peaks,
-      double realTimeFactor,
-      long firstChunkMs) {
-
-    /** The longest span that is like a training recording. */
-    public record Copied(double seconds, String recording) {}
-
-    /**
-     * How far attribution can be trusted.
-     *
-     * @param score rank correlation with leave-one-out retraining, over {@code groups} of
-     *     recordings
-     * @param threshold the score from which attribution decides the shares
-     */
-    public record Reliability(
-        String method,
-        double score,
-        int groups,
-        String command,
-        double threshold,
-        boolean decides) {}
-
-    /** Puts the attribution in its order, which the database does not keep. */
-    public Clip {
-      Map<String, Double> sorted = new LinkedHashMap<>();
-      attribution.entrySet().stream()
-          .sorted(
-              Map.Entry.<String, Double>comparingByValue()
-                  .reversed()
-                  .thenComparing(Map.Entry.comparingByKey()))
-          .forEach(weight -> sorted.put(weight.getKey(), weight.getValue()));
-      attribution = sorted;
-      // A row from before clips could be made from clips has neither.
-      madeFrom = Objects.requireNonNullElse(madeFrom, "");
-      melodyOf = Objects.requireNonNullElse(melodyOf, "");
-    }
-
-    Clip withTransfers(List<TransferLine> lines) {
-      return new Clip(
-          id,
-          usage,
-          text,
-          seconds,
-          sampleRate,
-          tempo,
-          key,
-          tags,
-          style,
-          styleDecision,
-          madeFrom,
-          melodyOf,
-          seed,
-          model,
-          modelName,
-          datasetRoot,
-          at,
-          credits,
-          shareRule,
-          attribution,
-          reliability,
-          lines,
-          currency,
-          copied,
-          wav,
-          flac,
-          wavSha256,
-          flacSha256,
-          peaks,
-          realTimeFactor,
-          firstChunkMs);
     }
   }
 
@@ -289,7 +143,7 @@ public final class Delivery implements AutoCloseable {
       wanted = wanted.withMelodyOf(ownClips.sound(melody), melody.tempo());
     }
     GenerationRequest request = house.engine().resolve(wanted);
-    recordStyle(request.style());
+    lineage.recordStyle(request.style());
     String id = "clip-" + UUID.randomUUID();
     Usage usage =
         new Usage(
@@ -300,20 +154,14 @@ public final class Delivery implements AutoCloseable {
             Math.round(request.seconds() * PRICE_MICROS_PER_SECOND),
             Usage.EUR,
             Instant.now());
-    List<CreditLine> expected =
-        lines(house.rights().credits().fold(withStyle(equalWeights(), request.style())));
+    List<CreditLine> expected = credits.lines(credits.expected(request.style()));
     Session session = new Session(id, usage, order, request, begun, expected);
-    synchronized (live) {
-      if (closed) {
-        throw new ServingException("The door is closed: nothing new is made; start again.");
-      }
-      live.add(session);
-    }
+    live.enter(session);
     try {
       clips.open(id, usage, order, model.id(), door.door(), expected);
       house.ledger().pending(usage);
     } catch (RuntimeException e) {
-      session.leave();
+      live.leave(session);
       try {
         clips.voided(id, "its usage could not be booked");
       } catch (RuntimeException unsettled) {
@@ -507,7 +355,7 @@ public final class Delivery implements AutoCloseable {
         listener.money(usage.amountMicros(), clip.transfers(), false);
         return clip;
       } finally {
-        leave();
+        live.leave(this);
       }
     }
 
@@ -521,12 +369,20 @@ public final class Delivery implements AutoCloseable {
         listener.money(usage.amountMicros(), List.of(), true);
         Generation generation =
             house.engine().generate(request, listener::chunk, () -> stopped.get() != null);
-        List<RecordingWeight> weights = new ArrayList<>();
-        Clip draft = draft(generation, weights);
+        Clip.Copied copied = copies.require(generation.audio());
+        throwIfStopped();
+        Credits.Division division =
+            credits.divide(
+                SourceGate.withSource(house.attributor().attribute(generation.codes()), begun),
+                request.style());
+        Clip draft = draft(generation, copied, division);
         throwIfStopped();
         clips.draft(draft);
         return new Paid(
-            draft, house.ledger().post(usage.id(), modelRights.splits(weights, request.style())));
+            draft,
+            house
+                .ledger()
+                .post(usage.id(), modelRights.splits(division.weights(), request.style())));
       } catch (CancellationException cancelled) {
         RuntimeException reason = stopped.get();
         throw giveUp(reason == null ? cancelled : reason);
@@ -542,14 +398,7 @@ public final class Delivery implements AutoCloseable {
     public void abandon(String reason) {
       if (taken.compareAndSet(false, true)) {
         giveUp(new CancellationException(reason));
-        leave();
-      }
-    }
-
-    private void leave() {
-      synchronized (live) {
-        live.remove(this);
-        live.notifyAll();
+        live.leave(this);
       }
     }
 
@@ -599,28 +448,11 @@ public final class Delivery implements AutoCloseable {
     }
 
     /** The clip as it will be, without its transfers; its signed files lie aside. */
-    private Clip draft(Generation generation, List<RecordingWeight> weights) {
+    private Clip draft(Generation generation, Clip.Copied copied, Credits.Division division) {
       Pcm audio = generation.audio();
-      Clip.Copied copied = longestCopy(audio);
-      if (copied.seconds() > COPIED_SECONDS_MAX) {
-        throw new RefusedException(
-            "This one came out too close to an existing recording, so it is not delivered; another"
-                + " seed gives another clip.",
-            List.of(
-                "%.1f s are like %s; %.0f s is the most that may be."
-                    .formatted(copied.seconds(), copied.recording(), COPIED_SECONDS_MAX)));
-      }
-      throwIfStopped();
-      List<RecordingWeight> attributed =
-          SourceGate.withSource(house.attributor().attribute(generation.codes()), begun);
-      ModelInfo.Reliability known = model.reliability();
-      boolean decides = known != null && known.score() >= RELIABILITY_MIN;
+      ClipFiles.Hashes hashes =
+          files.sign(audio, credits.facts(id, request.text(), division.weights(), usage.at()));
       StyleReference style = request.style();
-      weights.addAll(withStyle(decides ? attributed : equalWeights(), style));
-      ClipFiles.Hashes hashes = files.sign(audio, facts(weights));
-
-      Map<String, Double> attribution = new LinkedHashMap<>();
-      attributed.forEach(w -> attribution.put(w.isrc().toString(), w.weight()));
       MusicalKey key = request.key();
       Double tempo = request.tempoBpm();
       return new Clip(
@@ -641,18 +473,10 @@ public final class Delivery implements AutoCloseable {
           model.name(),
           model.datasetRoot(),
           usage.at().toString(),
-          lines(house.rights().credits().fold(weights)),
-          (style == null ? "" : "half-to-style, ") + (decides ? "attribution" : "equal-share"),
-          attribution,
-          known == null
-              ? null
-              : new Clip.Reliability(
-                  known.method(),
-                  known.score(),
-                  known.groups(),
-                  known.command(),
-                  RELIABILITY_MIN,
-                  decides),
+          credits.lines(division.weights()),
+          division.rule(),
+          division.attribution(),
+          division.reliability(),
           List.of(),
           usage.currency(),
           copied,
@@ -660,21 +484,9 @@ public final class Delivery implements AutoCloseable {
           files.file(id, "flac").toString(),
           hashes.wav(),
           hashes.flac(),
-          peaks(audio),
+          Clip.peaks(audio),
           generation.realTimeFactor(),
           generation.firstChunkMs());
-    }
-
-    private CredentialFacts facts(List<RecordingWeight> weights) {
-      return new CredentialFacts(
-          id,
-          request.text().isBlank() ? "A Descant clip" : shortened(request.text()),
-          model.id(),
-          model.name(),
-          model.datasetRoot(),
-          request.text(),
-          credited(weights),
-          usage.at());
     }
   }
 
@@ -682,8 +494,8 @@ public final class Delivery implements AutoCloseable {
   private Clip finish(Clip draft, Usage usage, List<Transfer> transfers) {
     try {
       files.publish(draft.id());
-      Clip clip = draft.withTransfers(transferLines(transfers));
-      record(clip, usage, transfers);
+      Clip clip = draft.withTransfers(credits.transferLines(transfers));
+      lineage.record(clip, usage, transfers);
       clips.delivered(clip);
       return clip;
     } catch (RuntimeException e) {
@@ -696,233 +508,17 @@ public final class Delivery implements AutoCloseable {
     }
   }
 
-  /** Clip, usage and transfers join the thread; the clip's facts go into the log by their hash. */
-  private void record(Clip clip, Usage usage, List<Transfer> transfers) {
-    Map<String, Object> facts = new LinkedHashMap<>();
-    facts.put("text", shortened(clip.text()));
-    facts.put("seconds", clip.seconds());
-    facts.put("tempo", clip.tempo());
-    facts.put("key", clip.key());
-    facts.put("seed", clip.seed());
-    facts.put("wavSha256", clip.wavSha256());
-    facts.put("flacSha256", clip.flacSha256());
-    facts.put("shareRule", clip.shareRule());
-    Set<String> parents = new TreeSet<>(Set.of(clip.model()));
-    for (String parent : List.of(clip.styleDecision(), clip.madeFrom(), clip.melodyOf())) {
-      if (!parent.isEmpty()) {
-        parents.add(parent);
-      }
-    }
-    List<Node> nodes = new ArrayList<>();
-    nodes.add(new Node(Artefact.of(Artefact.Kind.CLIP, clip.id(), facts), parents));
-    nodes.add(
-        new Node(
-            Artefact.of(
-                Artefact.Kind.USAGE,
-                usage.id(),
-                Map.of(
-                    "kind", usage.kind(),
-                    "seconds", usage.seconds(),
-                    "amountMicros", usage.amountMicros(),
-                    "currency", usage.currency(),
-                    "at", usage.at().toString())),
-            Set.of(clip.id())));
-    for (Transfer transfer : transfers) {
-      nodes.add(
-          new Node(
-              Artefact.of(
-                  Artefact.Kind.TRANSFER,
-                  transfer.id(),
-                  Map.of(
-                      "from", transfer.fromAccount(),
-                      "to", transfer.toAccount(),
-                      "amountMicros", transfer.amountMicros(),
-                      "currency", transfer.currency(),
-                      "rule", transfer.rule(),
-                      "reason", transfer.reason())),
-              Set.of(usage.id())));
-    }
-    house.lineage().record(nodes);
-    house.log().append(ClipStore.json(Map.of("clip", clip.id(), "facts", facts)));
-  }
-
-  /** The decision that allows a style joins the thread before anything rests on it. */
-  private void recordStyle(@Nullable StyleReference style) {
-    if (style == null || house.lineage().find(style.cleared().decisionId()).isPresent()) {
-      return;
-    }
-    String isrc = style.cleared().isrc().toString();
-    List<Node> nodes = new ArrayList<>();
-    if (house.lineage().find(isrc).isEmpty()) {
-      CatalogEntry entry = house.catalog().show(isrc);
-      nodes.add(
-          new Node(
-              Artefact.of(
-                  Artefact.Kind.RECORDING,
-                  isrc,
-                  Map.of(
-                      "title", entry.title(),
-                      "artist", entry.artist(),
-                      "pcmHash", style.cleared().pcmHash())),
-              Set.of()));
-    }
-    nodes.add(
-        new Node(
-            Artefact.of(
-                Artefact.Kind.DECISION,
-                style.cleared().decisionId(),
-                Map.of("use", style.cleared().use().name(), "isrc", isrc, "allowed", true)),
-            Set.of(isrc)));
-    house.lineage().record(nodes);
-  }
-
-  private void recheckLive() {
-    List<Session> sessions;
-    synchronized (live) {
-      sessions = List.copyOf(live);
-    }
-    sessions.forEach(Session::recheck);
-  }
-
-  private List<RecordingWeight> equalWeights() {
-    return model.trainedOn().stream().map(isrc -> new RecordingWeight(isrc, 1)).toList();
-  }
-
-  /** The weights with {@link #STYLE_SHARE} of their sum given to the reference, if there is one. */
-  private static List<RecordingWeight> withStyle(
-      List<RecordingWeight> weights, @Nullable StyleReference style) {
-    if (style == null) {
-      return weights;
-    }
-    double sum = weights.stream().mapToDouble(RecordingWeight::weight).sum();
-    Map<Isrc, Double> all = new LinkedHashMap<>();
-    weights.forEach(w -> all.merge(w.isrc(), w.weight() / sum * (1 - STYLE_SHARE), Double::sum));
-    all.merge(style.cleared().isrc(), STYLE_SHARE, Double::sum);
-    return all.entrySet().stream().map(e -> new RecordingWeight(e.getKey(), e.getValue())).toList();
-  }
-
-  private Clip.Copied longestCopy(Pcm clip) {
-    Fingerprint made = Fingerprint.of(clip);
-    CopyMatch longest = CopyMatch.NONE;
-    String of = "";
-    for (Isrc isrc : model.trainedOn()) {
-      Fingerprint known =
-          fingerprints.get(isrc, each -> Fingerprint.of(house.catalog().audio(each)));
-      CopyMatch match = CopiedSpan.longest(made, known);
-      if (match.seconds() > longest.seconds()) {
-        longest = match;
-        of = isrc.toString();
-      }
-    }
-    return new Clip.Copied(longest.seconds(), of);
-  }
-
-  private List<CredentialFacts.CreditedRecording> credited(List<RecordingWeight> weights) {
-    double sum = weights.stream().mapToDouble(RecordingWeight::weight).sum();
-    return weights.stream()
-        .filter(weight -> weight.weight() > 0)
-        .sorted(Comparator.comparingDouble(RecordingWeight::weight).reversed())
-        .limit(CredentialFacts.RECORDINGS_MAX)
-        .map(weight -> {
-          CatalogEntry entry = house.catalog().show(weight.isrc().toString());
-          return new CredentialFacts.CreditedRecording(
-              weight.isrc().toString(), entry.title(), entry.artist(), weight.weight() / sum);
-        })
-        .toList();
-  }
-
-  private List<CreditLine> lines(List<Credit> credits) {
-    Map<Isrc, String> titles = new LinkedHashMap<>();
-    return credits.stream()
-        .map(credit ->
-            new CreditLine(
-                credit.partyId(),
-                credit.name(),
-                credit.role(),
-                credit.isrc().toString(),
-                titles.computeIfAbsent(
-                    credit.isrc(), isrc -> house.catalog().show(isrc.toString()).title()),
-                credit.share()))
-        .toList();
-  }
-
-  private List<TransferLine> transferLines(List<Transfer> transfers) {
-    return transfers.stream()
-        .map(transfer ->
-            new TransferLine(
-                transfer.fromAccount(),
-                transfer.toAccount(),
-                name(transfer.toAccount()),
-                transfer.amountMicros(),
-                transfer.currency(),
-                transfer.reason()))
-        .toList();
-  }
-
-  private String name(String account) {
-    if (!Accounts.isParty(account)) {
-      return switch (account) {
-        case Accounts.PLATFORM -> "the platform";
-        case Accounts.PUBLIC_DOMAIN -> "kept apart for the public domain";
-        default -> account;
-      };
-    }
-    String party = Accounts.partyOf(account);
-    return house.rights().party(party).map(p -> p.name()).orElse(party);
-  }
-
-  static List<float[]> peaks(Pcm audio) {
-    float[][] peaks =
-        Waveform.peaks(audio, Math.max(1, (int) Math.round(audio.seconds() * PEAKS_PER_SECOND)));
-    List<float[]> pairs = new ArrayList<>();
-    for (int i = 0; i < peaks[0].length; i++) {
-      pairs.add(new float[] {peaks[0][i], peaks[1][i]});
-    }
-    return pairs;
-  }
-
-  private static String shortened(String text) {
-    if (text.length() <= TEXT_CHARS_SHOWN) {
-      return text;
-    }
-    int end = Character.isHighSurrogate(text.charAt(TEXT_CHARS_SHOWN - 1)) ? 1 : 0;
-    return text.substring(0, TEXT_CHARS_SHOWN - end) + "…";
-  }
-
   /** Stops what is being made, voids what waits, and then gives the door up. */
   @Override
   public void close() {
-    List<Session> sessions;
-    synchronized (live) {
-      if (closed) {
-        return;
-      }
-      closed = true;
-      sessions = List.copyOf(live);
+    if (!live.shut()) {
+      return;
     }
-    sessions.forEach(
+    live.forEach(
         session -> session.stop(new ServingException("Stopped: the server is being closed.")));
-    sessions.forEach(session -> session.abandon("the server was closed before its turn came"));
+    live.forEach(session -> session.abandon("the server was closed before its turn came"));
     changes.close();
-    awaitSessions();
+    live.await(CLOSE_WAIT_MAX); // recover() voids what is still at work, once this process is gone
     door.close();
-  }
-
-  private void awaitSessions() {
-    long end = System.nanoTime() + CLOSE_WAIT_MAX.toNanos();
-    synchronized (live) {
-      while (!live.isEmpty()) {
-        long left = (end - System.nanoTime()) / 1_000_000;
-        if (left <= 0) {
-          return; // recover() voids what is still at work, once this process is gone
-        }
-        try {
-          live.wait(left);
-        } catch (InterruptedException e) {
-          Thread.currentThread().interrupt();
-          return;
-        }
-      }
-    }
   }
 }

@@ -127,7 +127,7 @@ public record Order(
    *
    * @throws EngineException when it asks for another style than that clip's
    */
-  Order completedBy(Delivery.Clip clip) {
+  Order completedBy(Clip clip) {
     String clipStyle = clip.style().isEmpty() ? null : clip.style();
     if (style != null && clipStyle != null && !style.equals(clipStyle)) {
       throw new EngineException(
@@ -157,7 +157,7 @@ public record Order(
   }
 
   /** This order with tempo, key and tags of the clip that it begins from where it has none. */
-  Order after(Delivery.Clip clip) {
+  Order after(Clip clip) {
     return new Order(
         text,
         seconds,

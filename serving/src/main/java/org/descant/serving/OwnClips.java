@@ -7,7 +7,6 @@ import java.util.List;
 import org.descant.audio.AudioFile;
 import org.descant.audio.Pcm;
 import org.descant.engine.ModelInfo;
-import org.descant.serving.Delivery.Clip;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -13,7 +13,6 @@ import org.descant.engine.ModelInfo;
 import org.descant.engine.Source;
 import org.descant.rights.Isrc;
 import org.descant.rights.RecordingWeight;
-import org.descant.serving.Delivery.Clip;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -1,5 +1,6 @@
 /**
- * The HTTP API and the one class through which audio leaves.
+ * The one class through which audio leaves, and the gates before it; the HTTP API stands in {@code
+ * web}.
  *
  * <pre>
  *  request → Delivery.open: decisions, provisional credits, pending usage (durable)
@@ -12,8 +13,8 @@
  * org.descant.serving.Delivery}; a stream opens only after its credits and its pending usage are
  * durable; a usage ends posted or voided, once, whatever happens, and a process that dies leaves it
  * to {@code recover}, which touches nothing that a living process is at; a refusal stops what is
- * being made, and is answered with reasons in kind sentences. Errors are {@code
- * application/problem+json} (RFC 9457). It refuses models without a rights manifest.
+ * being made, and is answered with reasons in kind sentences. It refuses models without a rights
+ * manifest, and clips that repeat a recording which the model learned from.
  */
 @NullMarked
 package org.descant.serving;

@@ -8,13 +8,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import org.descant.audio.Pcm;
 import org.descant.engine.EngineException;
 import org.descant.ledger.UsageState;
 import org.descant.provenance.Trace;
-import org.descant.serving.Delivery.Clip;
-import org.descant.serving.Delivery.CreditLine;
-import org.descant.serving.Delivery.TransferLine;
+import org.descant.serving.Clip.CreditLine;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -61,20 +58,7 @@ class FlowDeliveryTest {
   }
 
   private static Clip run(Order order) {
-    return delivery
-        .open(order)
-        .run(
-            new Delivery.Listener() {
-              @Override
-              public void chunk(Pcm samples) {}
-
-              @Override
-              public void credits(List<CreditLine> credits, boolean provisional) {}
-
-              @Override
-              public void money(
-                  long totalMicros, List<TransferLine> transfers, boolean provisional) {}
-            });
+    return delivery.open(order).run(TestHouse.SILENT);
   }
 
   private static Clip fresh(long seed) {

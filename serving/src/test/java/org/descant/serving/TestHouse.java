@@ -48,6 +48,8 @@ import org.descant.rights.Rights;
 import org.descant.rights.Scope;
 import org.descant.rights.Terms;
 import org.descant.rights.Use;
+import org.descant.serving.Clip.CreditLine;
+import org.descant.serving.Clip.TransferLine;
 import org.descant.shards.Dataset;
 import org.descant.shards.DatasetSource;
 import org.descant.shards.DatasetWriter;
@@ -60,10 +62,10 @@ import org.descant.tensor.Tensor;
  * which makes noise. Three fictional artists with one recording each: Ada Lumen grants with a
  * run-off, Bo Winters without one, and Cy Marlow grants no style.
  */
-final class TestHouse implements AutoCloseable {
-  static final Isrc ADA = Isrc.of("ZZTST2600001");
-  static final Isrc BO = Isrc.of("ZZTST2600002");
-  static final Isrc CY = Isrc.of("ZZTST2600003");
+public final class TestHouse implements AutoCloseable {
+  public static final Isrc ADA = Isrc.of("ZZTST2600001");
+  public static final Isrc BO = Isrc.of("ZZTST2600002");
+  public static final Isrc CY = Isrc.of("ZZTST2600003");
 
   static final LocalDate BEGIN = LocalDate.of(2026, 1, 1);
   static final LocalDate TRAINED = LocalDate.of(2026, 6, 1);
@@ -75,6 +77,19 @@ final class TestHouse implements AutoCloseable {
       new TokenLmConfig(32, 1, 2, 2, 48, BOOKS, SIZE, 16, 72).with(true, true);
 
   private static final FlowConfig FLOW = new FlowConfig(32, 1, 2, 48, 8, 16, 40);
+
+  /** Hears nothing. */
+  public static final Delivery.Listener SILENT =
+      new Delivery.Listener() {
+        @Override
+        public void chunk(Pcm samples) {}
+
+        @Override
+        public void credits(List<CreditLine> credits, boolean provisional) {}
+
+        @Override
+        public void money(long totalMicros, List<TransferLine> transfers, boolean provisional) {}
+      };
 
   private final Path folder;
   private final Database database;
@@ -110,7 +125,7 @@ final class TestHouse implements AutoCloseable {
   }
 
   /** A home in which nobody has measured how reliable attribution is. */
-  static TestHouse in(Path folder) {
+  public static TestHouse in(Path folder) {
     return new TestHouse(folder, Double.NaN, false);
   }
 
@@ -124,11 +139,16 @@ final class TestHouse implements AutoCloseable {
     return new TestHouse(folder, score, true);
   }
 
-  House house() {
+  public House house() {
     return house;
   }
 
-  Rights rights() {
+  /** The model's folder. */
+  Path model() {
+    return folder.resolve("model");
+  }
+
+  public Rights rights() {
     return house.rights();
   }
 
@@ -147,19 +167,19 @@ final class TestHouse implements AutoCloseable {
         house.clips());
   }
 
-  String party(Isrc isrc) {
+  public String party(Isrc isrc) {
     return rights().recording(isrc).orElseThrow().contributors().getFirst().partyId();
   }
 
   /** Somebody says yes or no to a use of everything of theirs, from today on. */
-  void choose(Isrc isrc, Use use, boolean allowed) {
+  public void choose(Isrc isrc, Use use, boolean allowed) {
     rights()
         .choose(
             new Choice(party(isrc), use, Scope.ALL, allowed, DecisionContext.today().validAt()));
   }
 
   /** The files of clips, finished and unfinished. */
-  List<String> files() {
+  public List<String> files() {
     try (var files = Files.list(house.clips())) {
       return files.map(file -> file.getFileName().toString()).sorted().toList();
     } catch (IOException e) {
@@ -168,7 +188,7 @@ final class TestHouse implements AutoCloseable {
   }
 
   /** The state of a clip's row. */
-  String state(String clipId) {
+  public String state(String clipId) {
     return database
         .jdbi()
         .withHandle(handle ->
@@ -356,7 +376,7 @@ final class TestHouse implements AutoCloseable {
   Engine pulledEngine() throws IOException {
     Path pulled = Files.createDirectories(folder.resolve("pulled"));
     for (String file : List.of("card.json", HouseModel.WEIGHTS)) {
-      Files.copy(folder.resolve("model").resolve(file), pulled.resolve(file));
+      Files.copy(model().resolve(file), pulled.resolve(file));
     }
     Files.writeString(
         pulled.resolve(PulledModel.FILE),
@@ -367,7 +387,8 @@ final class TestHouse implements AutoCloseable {
     return Engine.open(pulled, 1);
   }
 
-  private static Pcm tune(int seed, double seconds) {
+  /** Music of short tones; seeds 1 to 3 are the recordings. */
+  static Pcm tune(int seed, double seconds) {
     SplittableRandom random = new SplittableRandom(seed);
     int rate = 44_100;
     float[] samples = new float[(int) (seconds * rate)];

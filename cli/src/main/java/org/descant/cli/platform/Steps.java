@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
+import org.descant.attribution.AttributionException;
 import org.descant.attribution.AttributionIndex;
 import org.descant.catalog.Catalog;
 import org.descant.catalog.CatalogEntry;
@@ -362,17 +363,20 @@ public final class Steps {
   }
 
   /**
-   * Makes the index by which a model's clips are attributed, when a model that was trained here has
-   * none yet.
+   * Makes the index by which a model's clips are attributed and compared, when a model whose
+   * dataset is one of this home's has none yet, or one of an earlier version.
    */
   static void requireAttributionIndex(Path home, Path modelFolder, ModelCard card) {
-    if (Files.exists(modelFolder.resolve(AttributionIndex.FILE))) {
+    try {
+      AttributionIndex.read(modelFolder);
       return;
+    } catch (AttributionException none) {
+      // What cannot be made here is refused, with this sentence, where the model is opened.
     }
     for (Path folder : datasetFolders(home)) {
       if (Manifest.read(folder).root().equals(card.datasetRoot())) {
         try (Dataset dataset = Dataset.openAsBuilt(folder)) {
-          AttributionIndex.build(modelFolder, dataset);
+          AttributionIndex.build(modelFolder, dataset, System.err::println);
         }
         return;
       }

@@ -1,12 +1,13 @@
-package org.descant.serving;
+package org.descant.serving.web;
 
 import java.util.List;
 import java.util.Map;
 import org.descant.audio.Pcm;
 import org.descant.ledger.Usage;
-import org.descant.serving.Delivery.Clip;
-import org.descant.serving.Delivery.CreditLine;
-import org.descant.serving.Delivery.TransferLine;
+import org.descant.serving.Clip;
+import org.descant.serving.Clip.CreditLine;
+import org.descant.serving.Clip.TransferLine;
+import org.descant.serving.Delivery;
 
 /** A generation that listeners can hear and watch while it is made. */
 final class LiveGeneration implements Delivery.Listener {
@@ -37,7 +38,7 @@ final class LiveGeneration implements Delivery.Listener {
         Map.of(
             "fromSeconds", heardSeconds,
             "seconds", samples.seconds(),
-            "peaks", Delivery.peaks(samples)));
+            "peaks", Clip.peaks(samples)));
     heardSeconds += samples.seconds();
   }
 

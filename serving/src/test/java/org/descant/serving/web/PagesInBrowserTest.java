@@ -1,4 +1,4 @@
-package org.descant.serving;
+package org.descant.serving.web;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import org.descant.audio.Pcm;
-import org.descant.serving.Delivery.CreditLine;
-import org.descant.serving.Delivery.TransferLine;
+import org.descant.serving.Delivery;
+import org.descant.serving.Order;
+import org.descant.serving.TestHouse;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -75,20 +75,7 @@ class PagesInBrowserTest {
     Order order =
         new Order(
             "a slow, warm evening", 6.0, 84.0, "D minor", List.of("lofi"), "ZZTST2600001", 3L);
-    return delivery
-        .open(order)
-        .run(
-            new Delivery.Listener() {
-              @Override
-              public void chunk(Pcm samples) {}
-
-              @Override
-              public void credits(List<CreditLine> credits, boolean provisional) {}
-
-              @Override
-              public void money(long total, List<TransferLine> transfers, boolean provisional) {}
-            })
-        .id();
+    return delivery.open(order).run(TestHouse.SILENT).id();
   }
 
   @Test

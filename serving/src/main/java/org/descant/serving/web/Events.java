@@ -1,4 +1,4 @@
-package org.descant.serving;
+package org.descant.serving.web;
 
 import java.io.IOException;
 import java.io.OutputStream;

@@ -1,4 +1,4 @@
-package org.descant.serving;
+package org.descant.serving.web;
 
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;

@@ -1,4 +1,4 @@
-package org.descant.serving;
+package org.descant.serving.web;
 
 import io.micrometer.core.instrument.Timer;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
@@ -7,6 +7,7 @@ import java.net.BindException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Set;
+import org.descant.serving.ServingException;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.UriCompliance;

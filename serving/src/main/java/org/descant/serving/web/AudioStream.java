@@ -1,4 +1,4 @@
-package org.descant.serving;
+package org.descant.serving.web;
 
 import java.io.IOException;
 import java.io.OutputStream;
@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import org.descant.audio.Pcm;
+import org.descant.serving.ServingException;
 
 /**
  * A clip on its way: 16-bit WAV bytes that grow while the engine works, readable from the start by

@@ -1,4 +1,4 @@
-package org.descant.serving;
+package org.descant.serving.web;
 
 import java.util.List;
 import org.eclipse.jetty.http.HttpStatus;

@@ -1,4 +1,4 @@
-package org.descant.serving;
+package org.descant.serving.web;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.charset.StandardCharsets.UTF_8;
@@ -40,6 +40,9 @@ import org.descant.audio.Pcm;
 import org.descant.engine.GenerationRequest;
 import org.descant.ledger.UsageState;
 import org.descant.rights.Use;
+import org.descant.serving.Delivery;
+import org.descant.serving.ServingException;
+import org.descant.serving.TestHouse;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;

@@ -1,4 +1,4 @@
-package org.descant.serving;
+package org.descant.serving.web;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
@@ -35,7 +35,12 @@ import org.descant.rights.DecisionContext;
 import org.descant.rights.Isrc;
 import org.descant.rights.Party;
 import org.descant.rights.Use;
-import org.descant.serving.Delivery.Clip;
+import org.descant.serving.Clip;
+import org.descant.serving.Delivery;
+import org.descant.serving.House;
+import org.descant.serving.Order;
+import org.descant.serving.RefusedException;
+import org.descant.serving.ServingException;
 import org.descant.studio.Pages;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;

@@ -1,4 +1,4 @@
-package org.descant.serving;
+package org.descant.serving.web;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -14,6 +14,8 @@ import org.descant.audio.AudioException;
 import org.descant.database.Database;
 import org.descant.engine.EngineException;
 import org.descant.rights.RightsException;
+import org.descant.serving.RefusedException;
+import org.descant.serving.ServingException;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Handler;

@@ -1,4 +1,4 @@
-package org.descant.serving;
+package org.descant.serving.web;
 
 import java.time.LocalDate;
 import java.time.ZoneOffset;
@@ -16,6 +16,7 @@ import org.descant.rights.Decision;
 import org.descant.rights.DecisionContext;
 import org.descant.rights.Isrc;
 import org.descant.rights.Party;
+import org.descant.rights.Reason;
 import org.descant.rights.Recording;
 import org.descant.rights.Rights;
 import org.descant.rights.Scope;
@@ -105,7 +106,10 @@ final class Parties {
       for (Decision decision : rights.clearance().decideAll(use, isrcs, today)) {
         Map<String, UseAnswer> uses = answers.get(decision.isrc());
         if (uses != null) {
-          uses.put(use.name(), new UseAnswer(decision.allowed(), StyleGate.sentences(decision)));
+          uses.put(
+              use.name(),
+              new UseAnswer(
+                  decision.allowed(), decision.reasons().stream().map(Reason::sentence).toList()));
         }
       }
     }
