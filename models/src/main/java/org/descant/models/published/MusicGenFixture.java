@@ -2,6 +2,7 @@ package org.descant.models.published;
 
 import java.util.HashMap;
 import java.util.Map;
+import org.descant.models.ModelException;
 import org.descant.models.published.musicgen.ChromaFeatures;
 import org.descant.models.published.musicgen.MusicGen;
 import org.descant.models.published.musicgen.MusicGenDecoder.Text;
@@ -75,8 +76,14 @@ public final class MusicGenFixture {
     if (fixture.hasInput("input_features")) {
       return fixture.input("input_features");
     }
+    if (!fixture.hasInput("melody")) {
+      return null;
+    }
     ChromaFeatures ear = model.ear();
-    return ear == null || !fixture.hasInput("melody") ? null : ear.of(fixture.input("melody"));
+    if (ear == null) {
+      throw new ModelException("The fixture has in.melody, and its model takes none.");
+    }
+    return ear.of(fixture.input("melody"));
   }
 
   /**

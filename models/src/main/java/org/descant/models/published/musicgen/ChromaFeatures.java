@@ -26,7 +26,7 @@ public record ChromaFeatures(int sampleRate, int window, int hop, int classes, i
   private static final int WINDOW_MAX = 1 << 18;
   private static final int SAMPLES_MAX = 1 << 24;
 
-  /** The filters weigh octaves by a bell around the fifth above A0, this wide. */
+  /** The filters weigh octaves by a bell around the fifth octave above A0, this wide. */
   private static final double OCTAVE_MIDDLE = 5;
 
   private static final double OCTAVE_WIDTH = 2;
