@@ -84,7 +84,7 @@ public record LogKey(String name, byte[] publicKey) {
       throw new ProvenanceException("The signed note was changed: its lines are not those of one.");
     }
     if (split < 0) {
-      throw new ProvenanceException("The log checkpoint has no signature.");
+      throw new ProvenanceException("The signed note has no signature.");
     }
     String text = note.substring(0, split + 1);
     String prefix = "\u2014 " + name + " ";
@@ -94,7 +94,8 @@ public record LogKey(String name, byte[] publicKey) {
       }
     }
     throw new ProvenanceException(
-        "The log checkpoint is not signed by %s: do not trust it.".formatted(this));
+        "The signature is not that of %s over this text: it was changed, do not trust it."
+            .formatted(this));
   }
 
   private boolean signs(String base64, String text) {

@@ -6,6 +6,7 @@
  *   CredentialFacts ─► ContentCredential ─► C2PA manifest in WAV or FLAC ─► CredentialReport
  *   Artefact + parents ─► Lineage ─► Trace (both ways)
  *   entry bytes ─► TransparencyLog ─► tiles + signed checkpoint ─► inclusion proof
+ *   proof/ recording + model ─► RecordingProof: in the dataset, refused, or absent
  * </pre>
  *
  * <p>What must always hold: a credential binds every byte of the file that is not the credential

@@ -112,7 +112,10 @@ public final class ProveCommand implements Callable<Integer> {
   static void print(Output out, Verified verified) {
     out.say("%s", verified.sentence());
     verified.notes().forEach(note -> out.say("  the house says: %s", note));
-    out.say("  the log's head of %,d entries vouches for it", verified.head().size());
+    out.say(
+        "  the house is bound to this by its log's head of %,d entries; that it trained on nothing"
+            + " else, a replay of the run shows",
+        verified.head().size());
     out.say("  %s", verified.reveals());
   }
 
