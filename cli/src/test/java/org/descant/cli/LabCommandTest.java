@@ -2,9 +2,6 @@ package org.descant.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -69,20 +66,10 @@ class LabCommandTest {
   private int descant(String... arguments) {
     var all = new ArrayList<>(List.of("--home", home.toString()));
     all.addAll(List.of(arguments));
-    PrintStream oldOut = System.out;
-    PrintStream oldErr = System.err;
-    var newOut = new ByteArrayOutputStream();
-    var newErr = new ByteArrayOutputStream();
-    try {
-      System.setOut(new PrintStream(newOut, true, StandardCharsets.UTF_8));
-      System.setErr(new PrintStream(newErr, true, StandardCharsets.UTF_8));
-      return Main.run(all.toArray(String[]::new));
-    } finally {
-      System.setOut(oldOut);
-      System.setErr(oldErr);
-      out = newOut.toString(StandardCharsets.UTF_8);
-      err = newErr.toString(StandardCharsets.UTF_8);
-    }
+    Answer answer = Answer.to(all.toArray(String[]::new));
+    out = answer.out();
+    err = answer.err();
+    return answer.status();
   }
 
   @Test

@@ -2,10 +2,7 @@ package org.descant.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
@@ -20,27 +17,6 @@ class ModelsParityTest {
   private static final Path GOLDEN = Path.of("../models/src/test/resources/published");
 
   @TempDir Path temporary;
-
-  private record Answer(int status, String out, String err) {}
-
-  private static Answer run(String... args) {
-    PrintStream out = System.out;
-    PrintStream err = System.err;
-    ByteArrayOutputStream outBytes = new ByteArrayOutputStream();
-    ByteArrayOutputStream errBytes = new ByteArrayOutputStream();
-    try {
-      System.setOut(new PrintStream(outBytes, true, StandardCharsets.UTF_8));
-      System.setErr(new PrintStream(errBytes, true, StandardCharsets.UTF_8));
-      int status = Main.run(args);
-      return new Answer(
-          status,
-          outBytes.toString(StandardCharsets.UTF_8),
-          errBytes.toString(StandardCharsets.UTF_8));
-    } finally {
-      System.setOut(out);
-      System.setErr(err);
-    }
-  }
 
   private Path strict(String name) throws IOException {
     Path folder = Files.createDirectories(temporary.resolve(name));
@@ -59,21 +35,21 @@ class ModelsParityTest {
   @Test
   void oneLinePerOutputAndZeroWhenAllAgree() {
     Answer answer =
-        run(
+        Answer.to(
             "models",
             "parity",
             GOLDEN.resolve("t5-plain").toString(),
             GOLDEN.resolve("dac-odd").toString());
-    assertThat(answer.status).isEqualTo(Exit.DONE);
-    assertThat(answer.out.lines()).hasSize(6).allMatch(line -> line.startsWith("ok "));
-    assertThat(answer.out).contains("last_hidden_state").contains("codes@2");
+    assertThat(answer.status()).isEqualTo(Exit.DONE);
+    assertThat(answer.out().lines()).hasSize(6).allMatch(line -> line.startsWith("ok "));
+    assertThat(answer.out()).contains("last_hidden_state").contains("codes@2");
   }
 
   @Test
   void oneWhenAnOutputIsOutside() throws IOException {
-    Answer answer = run("models", "parity", strict("encodec-short").toString());
-    assertThat(answer.status).isEqualTo(Exit.REFUSED);
-    assertThat(answer.out.lines().filter(line -> line.startsWith("OUTSIDE")))
+    Answer answer = Answer.to("models", "parity", strict("encodec-short").toString());
+    assertThat(answer.status()).isEqualTo(Exit.REFUSED);
+    assertThat(answer.out().lines().filter(line -> line.startsWith("OUTSIDE")))
         .isNotEmpty()
         .allMatch(line -> line.contains("audio@"));
   }
@@ -81,18 +57,18 @@ class ModelsParityTest {
   @Test
   void twoWhenAFolderCannotBeRunAndTheOthersStillAnswer() {
     Answer answer =
-        run(
+        Answer.to(
             "models",
             "parity",
             "--json",
             temporary.toString(),
             GOLDEN.resolve("t5-gated").toString());
-    assertThat(answer.status).isEqualTo(Exit.BAD_INPUT);
-    assertThat(answer.err).contains("parity.json");
-    JsonNode document = JsonMapper.shared().readTree(answer.out);
+    assertThat(answer.status()).isEqualTo(Exit.BAD_INPUT);
+    assertThat(answer.err()).contains("parity.json");
+    JsonNode document = JsonMapper.shared().readTree(answer.out());
     assertThat(document.size()).isEqualTo(1);
     assertThat(document.get(0).get("output").stringValue()).isEqualTo("last_hidden_state");
     assertThat(document.get(0).get("within").booleanValue()).isTrue();
-    assertThat(run("models", "parity").status).isEqualTo(Exit.BAD_INPUT);
+    assertThat(Answer.to("models", "parity").status()).isEqualTo(Exit.BAD_INPUT);
   }
 }

@@ -2,13 +2,11 @@ package org.descant.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -29,7 +27,6 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /** Tuned models on the command line: listed, shown, checked, studied, and not played. */
 class ModelsTunedTest {
@@ -39,34 +36,10 @@ class ModelsTunedTest {
   @TempDir Path home;
   private Path adapter = Path.of("");
 
-  private record Answer(int status, String out, String err) {
-    JsonNode json() {
-      return JsonMapper.shared().readTree(out);
-    }
-  }
-
-  private Answer descant(String... args) {
-    PrintStream out = System.out;
-    PrintStream err = System.err;
-    ByteArrayOutputStream outBytes = new ByteArrayOutputStream();
-    ByteArrayOutputStream errBytes = new ByteArrayOutputStream();
-    String[] all = new String[args.length + 3];
-    all[0] = "--json";
-    all[1] = "--home";
-    all[2] = home.toString();
-    System.arraycopy(args, 0, all, 3, args.length);
-    try {
-      System.setOut(new PrintStream(outBytes, true, StandardCharsets.UTF_8));
-      System.setErr(new PrintStream(errBytes, true, StandardCharsets.UTF_8));
-      int status = Main.run(all);
-      return new Answer(
-          status,
-          outBytes.toString(StandardCharsets.UTF_8),
-          errBytes.toString(StandardCharsets.UTF_8));
-    } finally {
-      System.setOut(out);
-      System.setErr(err);
-    }
+  private Answer descant(String... arguments) {
+    var all = new ArrayList<>(List.of("--json", "--home", home.toString()));
+    all.addAll(List.of(arguments));
+    return Answer.to(all.toArray(String[]::new));
   }
 
   /** A run that shipped an adapter with random weights. */

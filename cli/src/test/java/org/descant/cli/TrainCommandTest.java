@@ -2,9 +2,6 @@ package org.descant.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
@@ -53,25 +50,10 @@ class TrainCommandTest {
 
   @TempDir Path home;
 
-  private record Result(int status, String out, String err) {}
-
-  private Result descant(String... arguments) {
+  private Answer descant(String... arguments) {
     var all = new ArrayList<>(List.of(arguments));
     all.addAll(List.of("--home", home.toString()));
-    PrintStream oldOut = System.out;
-    PrintStream oldErr = System.err;
-    var out = new ByteArrayOutputStream();
-    var err = new ByteArrayOutputStream();
-    try {
-      System.setOut(new PrintStream(out, true, StandardCharsets.UTF_8));
-      System.setErr(new PrintStream(err, true, StandardCharsets.UTF_8));
-      int status = Main.run(all.toArray(String[]::new));
-      return new Result(
-          status, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
-    } finally {
-      System.setOut(oldOut);
-      System.setErr(oldErr);
-    }
+    return Answer.to(all.toArray(String[]::new));
   }
 
   /** Four recordings of six seconds of noise. */
@@ -153,7 +135,7 @@ class TrainCommandTest {
     for (List<String> path : all) {
       var arguments = new ArrayList<>(path);
       arguments.add("--help");
-      Result result = descant(arguments.toArray(String[]::new));
+      Answer result = descant(arguments.toArray(String[]::new));
       assertThat(result.status()).as(path + result.err()).isZero();
       assertThat(result.err()).isEmpty();
       assertThat(result.out())
@@ -174,7 +156,7 @@ class TrainCommandTest {
             List.of("--workers", "2", "--set", "no.such=key"))) {
       var arguments = new ArrayList<>(List.of("train", "house-tiny"));
       arguments.addAll(wrong);
-      Result result = descant(arguments.toArray(String[]::new));
+      Answer result = descant(arguments.toArray(String[]::new));
       assertThat(result.status()).as(wrong + result.err()).isEqualTo(Exit.BAD_INPUT);
       assertThat(result.err().lines())
           .as(wrong + result.err())
