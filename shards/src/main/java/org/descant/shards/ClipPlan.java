@@ -136,29 +136,10 @@ public final class ClipPlan {
       return this;
     }
     // Right after the clip before, so that what falls away makes room for what comes next.
-    long place = position == 0 ? start() : place(position - 1) + 1;
+    long place = position == 0 ? 0 : place(position - 1) + 1;
     List<Stretch> before =
         position == last.position ? stretches.subList(0, stretches.size() - 1) : stretches;
     return with(before, position, place, all);
-  }
-
-  private long start() {
-    return stretches.getFirst().sequence.start();
-  }
-
-  /**
-   * This plan as it is at its end, begun at a place: position 0 is the first clip from there on.
-   */
-  public ClipPlan from(long place) {
-    return with(List.of(), 0, place, stretches.getLast().withdrawn);
-  }
-
-  public long seed() {
-    return seed;
-  }
-
-  public int clipFrames() {
-    return clipFrames;
   }
 
   /** Slots of all recordings, the withdrawn ones too: samples of an epoch. */

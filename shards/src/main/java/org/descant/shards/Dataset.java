@@ -55,9 +55,10 @@ public final class Dataset implements AutoCloseable {
   }
 
   /**
-   * Opens a dataset: reads the manifest, the index of every shard and the field files, and compares
-   * them. The sound itself is only hashed by {@link #verify}. Recordings that are withdrawn by now
-   * keep their numbers and their place in the manifest, and are not read any more.
+   * Opens a dataset: reads the manifest, the index of every shard and what is known of every
+   * recording, and compares them. The sound itself is only hashed by {@link #verify}. Recordings
+   * that are withdrawn by now keep their numbers and their place in the manifest, and are not read
+   * any more.
    *
    * @throws ShardException when a part is missing, damaged, without its rights fields, or does not
    *     belong to the manifest
@@ -293,19 +294,22 @@ public final class Dataset implements AutoCloseable {
             .toList();
   }
 
-  /** Names of the fields that lie beside the sound, sorted. */
-  public List<String> fieldNames() {
-    return FieldFile.names(folder);
+  /** Whether a field lies beside the sound. */
+  public boolean hasField(FieldSpec spec) {
+    return Files.isRegularFile(FieldFile.pathOf(this, spec));
   }
 
   /**
    * Opens a field: values for every recording in the dataset's order.
    *
-   * @throws ShardException when there is none of this name, it is damaged, or belongs to another
-   *     dataset
+   * @throws ShardException when it is not there, is damaged, or belongs to another dataset
    */
-  public FieldFile field(String name) {
-    return FieldFile.open(this, name);
+  public FieldFile field(FieldSpec spec) {
+    if (!hasField(spec)) {
+      throw new ShardException(
+          "dataset %s has no field '%s'; make it first".formatted(manifest.id(), spec.name()));
+    }
+    return FieldFile.open(this, FieldFile.pathOf(this, spec));
   }
 
   /** A whole recording. */
@@ -378,8 +382,8 @@ public final class Dataset implements AutoCloseable {
    */
   public void verify() {
     shards.forEach(ShardFile::verify);
-    for (String name : fieldNames()) {
-      try (FieldFile field = field(name)) {
+    for (Path path : FieldFile.all(this)) {
+      try (FieldFile field = FieldFile.open(this, path)) {
         field.verify();
       }
     }

@@ -13,9 +13,9 @@ import tools.jackson.core.JacksonException;
 
 /**
  * One field of a dataset, mapped: values for every recording in the dataset's order, such as codec
- * tokens, features or captions. It is {@code fields/NAME.dsf} in the dataset's folder, an {@link
- * IndexedFile} whose footer is {@code {"version":1,"root","field":{name,type,shape,rowsPerSecond},
- * "records":[{offset,length,isrc,decisionId,rulesHash,sha256},…]}}.
+ * tokens. It is {@code fields/NAME.dsf} in the dataset's folder, an {@link IndexedFile} whose
+ * footer is {@code {"version":1,"root","field":{kind,type,width,madeBy},"records":[{offset,length,
+ * isrc,decisionId,rulesHash,sha256},…]}}.
  *
  * <p>What was made of a recording has the rights of the recording: a field whose records do not
  * name the dataset's own decisions is refused, and a withdrawn recording's values are not given.
@@ -25,12 +25,8 @@ public final class FieldFile implements AutoCloseable {
   static final int VERSION = 1;
   private static final String FOLDER = "fields";
   private static final String SUFFIX = ".dsf";
-  private static final ValueLayout.OfShort SHORT_LE =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt INT_LE =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfLong LONG_LE =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfChar CHAR_LE =
+      ValueLayout.JAVA_CHAR_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfFloat FLOAT_LE =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -63,34 +59,24 @@ public final class FieldFile implements AutoCloseable {
     }
   }
 
-  static Path pathOf(Path dataset, String name) {
-    return dataset.resolve(FOLDER).resolve(name + SUFFIX);
+  static Path pathOf(Dataset dataset, FieldSpec spec) {
+    return dataset.folder().resolve(FOLDER).resolve(spec.name() + SUFFIX);
   }
 
-  static List<String> names(Path dataset) {
-    Path folder = dataset.resolve(FOLDER);
+  /** The field files of a dataset, sorted. */
+  static List<Path> all(Dataset dataset) {
+    Path folder = dataset.folder().resolve(FOLDER);
     if (!Files.isDirectory(folder)) {
       return List.of();
     }
     try (Stream<Path> files = Files.list(folder)) {
-      return files
-          .map(file -> file.getFileName().toString())
-          .filter(name -> name.endsWith(SUFFIX) && !name.startsWith("."))
-          .map(name -> name.substring(0, name.length() - SUFFIX.length()))
-          .sorted()
-          .toList();
+      return files.filter(file -> file.toString().endsWith(SUFFIX)).sorted().toList();
     } catch (IOException e) {
       throw new ShardException("cannot list " + folder + ": " + e.getMessage(), e);
     }
   }
 
-  static FieldFile open(Dataset dataset, String name) {
-    Path path = pathOf(dataset.folder(), name);
-    if (!Files.isRegularFile(path)) {
-      throw new ShardException(
-          "dataset %s has no field '%s'; it has %s"
-              .formatted(dataset.manifest().id(), name, dataset.fieldNames()));
-    }
+  static FieldFile open(Dataset dataset, Path path) {
     IndexedFile file = IndexedFile.open(path, IndexedFile.Kind.FIELD, VERSION);
     boolean opened = false;
     try {
@@ -124,6 +110,10 @@ public final class FieldFile implements AutoCloseable {
           "field file %s belongs to another dataset than %s; make the field again"
               .formatted(path, dataset.manifest().id()));
     }
+    if (!path.equals(pathOf(dataset, index.field()))) {
+      throw new ShardException(
+          "field file %s holds field '%s'; give it its name".formatted(path, index.field().name()));
+    }
     for (Entry entry : index.records()) {
       if (!file.holds(entry.offset(), entry.length())
           || entry.length() % index.field().rowBytes() != 0) {
@@ -134,21 +124,26 @@ public final class FieldFile implements AutoCloseable {
     }
   }
 
+  /** What it is. */
   public FieldSpec spec() {
     return spec;
   }
 
-  /** Rows of a recording. */
+  /** Rows of a recording; none where it was withdrawn when the field was made. */
   public long rows(int recording) {
     return entries.get(recording).length() / spec.rowBytes();
   }
 
-  /**
-   * Rows of a recording as they lie in the file, little-endian: no copy is made.
-   *
-   * @throws ShardException when the rows are not there, or the recording is withdrawn
-   */
-  public MemorySegment bytes(int recording, long fromRow, long rows) {
+  /** Hash of a recording's values as the index has it. */
+  String sha256(int recording) {
+    return entries.get(recording).sha256();
+  }
+
+  private MemorySegment bytes(int recording, long fromRow, long rows, FieldType type) {
+    if (spec.type() != type) {
+      throw new ShardException(
+          "field '%s' is %s, not %s".formatted(spec.name(), spec.type(), type));
+    }
     dataset.requireLive(recording);
     Entry entry = entries.get(recording);
     if (fromRow < 0 || rows < 0 || fromRow > rows(recording) - rows) {
@@ -159,61 +154,28 @@ public final class FieldFile implements AutoCloseable {
     return file.bytes().asSlice(entry.offset() + fromRow * spec.rowBytes(), rows * spec.rowBytes());
   }
 
-  /** Rows of whole numbers (U8, I16, I32), row by row. */
+  /** Rows of U16, row by row; they are copied out of the map. */
   public int[] ints(int recording, long fromRow, int rows) {
-    MemorySegment bytes = bytes(recording, fromRow, rows);
-    int[] values = new int[Math.multiplyExact(rows, spec.rowValues())];
-    switch (spec.type()) {
-      case U8 -> {
-        for (int i = 0; i < values.length; i++) {
-          values[i] = Byte.toUnsignedInt(bytes.get(ValueLayout.JAVA_BYTE, i));
-        }
-      }
-      case I16 -> {
-        for (int i = 0; i < values.length; i++) {
-          values[i] = bytes.get(SHORT_LE, 2L * i);
-        }
-      }
-      case I32 -> MemorySegment.copy(bytes, INT_LE, 0, values, 0, values.length);
-      default -> throw wrongType("int");
+    MemorySegment bytes = bytes(recording, fromRow, rows, FieldType.U16);
+    int[] values = new int[Math.multiplyExact(rows, spec.width())];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = bytes.getAtIndex(CHAR_LE, i);
     }
     return values;
   }
 
-  /** Rows of I64, row by row. */
-  public long[] longs(int recording, long fromRow, int rows) {
-    MemorySegment bytes = bytes(recording, fromRow, rows);
-    if (spec.type() != FieldType.I64) {
-      throw wrongType("long");
-    }
-    long[] values = new long[Math.multiplyExact(rows, spec.rowValues())];
-    MemorySegment.copy(bytes, LONG_LE, 0, values, 0, values.length);
-    return values;
-  }
-
-  /** Rows of F32, row by row. */
+  /** Rows of F32, row by row; they are copied out of the map. */
   public float[] floats(int recording, long fromRow, int rows) {
-    MemorySegment bytes = bytes(recording, fromRow, rows);
-    if (spec.type() != FieldType.F32) {
-      throw wrongType("float");
-    }
-    float[] values = new float[Math.multiplyExact(rows, spec.rowValues())];
+    MemorySegment bytes = bytes(recording, fromRow, rows, FieldType.F32);
+    float[] values = new float[Math.multiplyExact(rows, spec.width())];
     MemorySegment.copy(bytes, FLOAT_LE, 0, values, 0, values.length);
     return values;
   }
 
   /** The text of a recording. */
   public String text(int recording) {
-    MemorySegment bytes = bytes(recording, 0, rows(recording));
-    if (spec.type() != FieldType.TEXT) {
-      throw wrongType("text");
-    }
+    MemorySegment bytes = bytes(recording, 0, rows(recording), FieldType.TEXT);
     return new String(bytes.toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8);
-  }
-
-  private ShardException wrongType(String asked) {
-    return new ShardException(
-        "field '%s' is %s, not %s".formatted(spec.name(), spec.type(), asked));
   }
 
   /** Compares every recording's values with their hash. */

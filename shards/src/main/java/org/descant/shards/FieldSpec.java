@@ -1,57 +1,42 @@
 package org.descant.shards;
 
-import java.util.List;
 import java.util.regex.Pattern;
 
 /**
- * What a field is: declared once in its file, the same for every recording.
+ * What a field is, the same for every recording. Its {@link #name} follows from all of it, so a
+ * field that was made in another way is another field, and one name always has the same values.
  *
- * @param name small letters, digits and dashes
+ * @param kind a word: small letters
  * @param type of every value
- * @param shape of one row, empty for a single value: codec tokens of 8 codebooks have {@code [8]}
- * @param rowsPerSecond of sound, such as the codec's frame rate; 0 when rows do not follow time
+ * @param width values in a row: codec tokens of 8 codebooks have 8, a text has 1
+ * @param madeBy all that the values depend on beside the recordings: hashes of weights and code,
+ *     versions, settings
  */
-public record FieldSpec(String name, FieldType type, List<Integer> shape, double rowsPerSecond) {
-  private static final Pattern NAME = Pattern.compile("[a-z0-9][a-z0-9-]{0,63}");
-  private static final int ROW_VALUES_MAX = 1 << 20;
+public record FieldSpec(String kind, FieldType type, int width, String madeBy) {
+  private static final Pattern KIND = Pattern.compile("[a-z]{1,16}");
+  private static final int WIDTH_MAX = 1 << 20;
+  private static final int NAME_HASH_DIGITS = 40;
 
   public FieldSpec {
-    shape = List.copyOf(shape);
-    if (!NAME.matcher(name).matches()) {
+    if (!KIND.matcher(kind).matches()) {
       throw new ShardException(
-          "a field's name is up to 64 small letters, digits and dashes, was '%s'".formatted(name));
+          "a field's kind is a word of up to 16 small letters, was '%s'".formatted(kind));
     }
-    long values = 1;
-    for (int side : shape) {
-      values = side < 1 ? 0 : Math.min(values * side, ROW_VALUES_MAX + 1L);
-    }
-    if (values < 1 || values > ROW_VALUES_MAX || (type == FieldType.TEXT && !shape.isEmpty())) {
+    if (width < 1 || width > WIDTH_MAX || (type == FieldType.TEXT && width != 1)) {
       throw new ShardException(
-          "field '%s' has rows of shape %s; a row has 1 to %d values, text has none"
-              .formatted(name, shape, ROW_VALUES_MAX));
-    }
-    if (!(rowsPerSecond >= 0 && rowsPerSecond < Double.POSITIVE_INFINITY)) {
-      throw new ShardException(
-          "field '%s' has %s rows a second; 0 or more are needed".formatted(name, rowsPerSecond));
+          "field '%s' has %d values of %s in a row; there can be 1 to %d, in a text 1"
+              .formatted(kind, width, type, WIDTH_MAX));
     }
   }
 
-  /** One text a recording, such as a caption. */
-  public static FieldSpec text(String name) {
-    return new FieldSpec(name, FieldType.TEXT, List.of(), 0);
-  }
-
-  /** Values in one row. */
-  public int rowValues() {
-    int values = 1;
-    for (int side : shape) {
-      values *= side;
-    }
-    return values;
+  /** Kind and hash: what the file is called. */
+  public String name() {
+    String all = "descant-field/1\t%s\t%s\t%d\n%s".formatted(kind, type, width, madeBy);
+    return kind + "-" + Hashes.hexOf(all).substring(0, NAME_HASH_DIGITS);
   }
 
   /** Bytes of one row. */
-  public int rowBytes() {
-    return rowValues() * type.bytes();
+  int rowBytes() {
+    return width * type.bytes();
   }
 }

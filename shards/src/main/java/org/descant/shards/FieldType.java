@@ -2,13 +2,12 @@ package org.descant.shards;
 
 /** What the values of a field are; all little-endian. */
 public enum FieldType {
-  U8(1),
-  I16(2),
-  I32(4),
-  I64(8),
+  /** Whole numbers from 0 to 65,535, such as codec tokens. */
+  U16(2),
+
   F32(4),
 
-  /** UTF-8 text: one value a byte, shape empty. */
+  /** UTF-8 text: one byte a value, one value a row. */
   TEXT(1);
 
   private final int bytes;

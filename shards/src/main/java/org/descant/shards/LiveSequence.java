@@ -39,10 +39,6 @@ final class LiveSequence {
     }
   }
 
-  long start() {
-    return start;
-  }
-
   /** The place of the n-th sample, from 0. */
   long place(long n) {
     if (live == samples) {

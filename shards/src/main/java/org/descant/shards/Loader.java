@@ -18,11 +18,11 @@ import java.util.function.IntUnaryOperator;
  *
  * <p>A global batch is {@code batch} clips that follow on each other, and runs on into the next
  * epoch; worker {@code rank} of {@code workers} gets its share of each. So 1, 2, 4 or 8 workers
- * read the same global order, and a state of one number of workers is resumed by another.
+ * read the same global order, and what one number of workers began is resumed by another.
  *
- * <p>A recording that is withdrawn is skipped from where the plan says so. A loader that is resumed
- * across a withdrawal goes on from the same place without it, and {@link #acrossTombstones} says
- * so.
+ * <p>What must be kept to go on is one number: the position of the next batch. Whatever it is, no
+ * sample before it is read or counted again. A recording that is withdrawn is skipped from where
+ * the plan says so.
  *
  * @param <T> what a clip is made into
  */
@@ -36,8 +36,6 @@ public final class Loader<T> implements AutoCloseable {
   private final IntUnaryOperator recordings;
   private final Options options;
   private final Function<Clip, T> then;
-  private final int tombstones;
-  private final List<Tombstone> acrossTombstones;
   private final ExecutorService threads;
   private final ArrayDeque<List<Future<T>>> ahead = new ArrayDeque<>();
   private final int aheadBatches;
@@ -46,9 +44,6 @@ public final class Loader<T> implements AutoCloseable {
   private long reading;
 
   private long giving;
-
-  private long waitedNanos;
-  private long clipsGiven;
   private boolean closed;
 
   /**
@@ -86,7 +81,6 @@ public final class Loader<T> implements AutoCloseable {
       ClipPlan plan,
       IntUnaryOperator recordings,
       long position,
-      int knownTombstones,
       Options options,
       Function<Clip, T> then) {
     this.dataset = dataset;
@@ -96,9 +90,6 @@ public final class Loader<T> implements AutoCloseable {
     this.then = then;
     this.reading = position;
     this.giving = position;
-    List<Tombstone> all = dataset.tombstones();
-    this.tombstones = all.size();
-    this.acrossTombstones = all.subList(knownTombstones, all.size());
     this.aheadBatches = Math.max(1, options.ahead() / (options.batch() / options.workers()));
     this.threads =
         Executors.newFixedThreadPool(
@@ -131,46 +122,7 @@ public final class Loader<T> implements AutoCloseable {
       long position,
       Options options,
       Function<Clip, T> then) {
-    return new Loader<>(
-        dataset, plan, recordings, position, dataset.tombstones().size(), options, then);
-  }
-
-  /**
-   * Goes on where a state was taken: no sample is read for that, whatever the place.
-   *
-   * @param plan as the dataset gives it now
-   * @throws ShardException when the state is of another dataset or plan, or knows withdrawals that
-   *     the dataset has lost
-   */
-  public static Loader<Clip> resume(
-      Dataset dataset, ClipPlan plan, LoaderState state, Options options) {
-    if (!state.root().equals(dataset.manifest().root())
-        || state.seed() != plan.seed()
-        || state.samples() != plan.samples()
-        || state.clipFrames() != plan.clipFrames()) {
-      throw new ShardException(
-          "the loader's state is of another dataset, seed or clip length than %s; resume with those"
-              .formatted(dataset.manifest().id()));
-    }
-    if (state.tombstones() > dataset.tombstones().size()) {
-      throw new ShardException(
-          "dataset %s has lost withdrawals: the run knew %d, the folder has %d; restore %s"
-              .formatted(
-                  dataset.manifest().id(),
-                  state.tombstones(),
-                  dataset.tombstones().size(),
-                  Tombstones.FILE));
-    }
-    ClipPlan rest = plan.from(state.epoch() * state.samples() + state.place());
-    return new Loader<>(dataset, rest, i -> i, 0, state.tombstones(), options, Function.identity());
-  }
-
-  /**
-   * The withdrawals that came since the state was taken. When there are any, the run cannot have
-   * the bits of one that was never stopped.
-   */
-  public List<Tombstone> acrossTombstones() {
-    return acrossTombstones;
+    return new Loader<>(dataset, plan, recordings, position, options, then);
   }
 
   /** This worker's share of the next global batch, in the order of the plan. */
@@ -187,7 +139,6 @@ public final class Loader<T> implements AutoCloseable {
       clips.add(await(clip));
     }
     giving += options.batch();
-    clipsGiven += clips.size();
     return clips;
   }
 
@@ -210,51 +161,22 @@ public final class Loader<T> implements AutoCloseable {
   }
 
   private T await(Future<T> clip) {
-    boolean ready = clip.isDone();
-    long begin = ready ? 0 : System.nanoTime();
     try {
       return clip.get();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new ShardException("the loader was interrupted; its last state holds", e);
+      throw new ShardException("the loader was interrupted; go on from its last position", e);
     } catch (ExecutionException e) {
       if (e.getCause() instanceof RuntimeException failure) {
         throw failure;
       }
       throw new ShardException("a clip cannot be read: " + e.getCause(), e);
-    } finally {
-      if (!ready) {
-        waitedNanos += System.nanoTime() - begin;
-      }
     }
   }
 
-  /** Where the next batch begins, for all workers: what a checkpoint keeps. */
-  public LoaderState state() {
-    long place = plan.place(giving);
-    return new LoaderState(
-        plan.seed(),
-        place / plan.samples(),
-        place % plan.samples(),
-        plan.samples(),
-        plan.clipFrames(),
-        tombstones,
-        dataset.manifest().root());
-  }
-
-  /** Position of the next batch's first clip. */
+  /** Position of the next batch's first clip, for all workers: all that must be kept to go on. */
   public long position() {
     return giving;
-  }
-
-  /** Nanoseconds that {@link #next} has waited for clips that were not there yet. */
-  public long waitedNanos() {
-    return waitedNanos;
-  }
-
-  /** Clips that this worker was given. */
-  public long clipsGiven() {
-    return clipsGiven;
   }
 
   /** Waits for the reads that are under way and ends the threads; the dataset may close then. */

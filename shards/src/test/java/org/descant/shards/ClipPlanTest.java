@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -54,14 +55,28 @@ class ClipPlanTest {
     }
   }
 
+  /** The state of whoever reads is one number, so each of these is a run that was resumed. */
   @Test
-  void aPlanThatBeginsAtAPlaceGoesOnAsTheOneThatCameThere() {
-    int[] frames = {95, 30, 7, 51};
-    ClipPlan plan = ClipPlan.of(3, "test", frames, 10).without(0, i -> i == 1);
-    for (long begin = 0; begin < 40; begin++) {
-      ClipPlan rest = plan.from(plan.place(begin));
-      for (long position = 0; position < 40; position++) {
-        assertThat(rest.place(position)).isEqualTo(plan.place(begin + position));
+  void aHundredMillionSamplesAreGoneOnWithAtAnyPosition() {
+    int[] frames = new int[1_000];
+    Arrays.fill(frames, 100_000 * 10);
+    ClipPlan whole = ClipPlan.of(4, "test", frames, 10);
+    assertThat(whole.samples()).isEqualTo(100_000_000);
+    var random = new SplittableRandom(4);
+    for (int trial = 0; trial < 50; trial++) {
+      long position = random.nextLong(1_000_000_000);
+      int gone = random.nextInt(frames.length);
+      ClipPlan plan = whole.without(position, i -> i == gone);
+      long place = position;
+      for (int i = 0; i < 20; i++) {
+        while (whole.at(place).recording() == gone) {
+          place++;
+        }
+        assertThat(plan.place(position + i)).isEqualTo(place);
+        place++;
+      }
+      if (position > 0) {
+        assertThat(plan.place(position - 1)).isEqualTo(position - 1);
       }
     }
   }

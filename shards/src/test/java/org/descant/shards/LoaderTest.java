@@ -7,8 +7,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.descant.audio.Pcm;
 import org.descant.database.Database;
@@ -152,18 +152,16 @@ class LoaderTest {
         unbroken = take(loader, 50);
       }
       for (int stop = 0; stop < 50; stop += 7) {
-        byte[] kept;
+        long kept;
         try (Loader<Clip> loader = Loader.start(dataset, plan, Loader.Options.of(batch))) {
           take(loader, stop);
-          kept = loader.state().toBytes();
+          kept = loader.position();
         }
-        LoaderState state = LoaderState.fromBytes(kept);
         var rest = new ArrayList<List<String>>();
         for (int rank = 0; rank < 2; rank++) {
           try (Loader<Clip> loader =
-              Loader.resume(dataset, plan, state, new Loader.Options(batch, 2, rank, 2, 8))) {
+              from(dataset, plan, kept, new Loader.Options(batch, 2, rank, 2, 8))) {
             rest.add(take(loader, 50 - stop));
-            assertThat(loader.acrossTombstones()).isEmpty();
           }
         }
         for (int i = 0; i < 50 - stop; i++) {
@@ -176,19 +174,24 @@ class LoaderTest {
     }
   }
 
+  private static Loader<Clip> from(
+      Dataset dataset, ClipPlan plan, long position, Loader.Options options) {
+    return Loader.start(dataset, plan, i -> i, position, options, Function.identity());
+  }
+
   /** The samples after a withdrawal are those without it, less the withdrawn: none comes twice. */
   @Test
-  void aRunThatIsResumedAcrossAWithdrawalSaysSoAndKeepsItsOrder() throws Exception {
+  void aRunThatIsResumedAcrossAWithdrawalKeepsItsOrder() throws Exception {
     Path folder = home.resolve("withdrawn");
     List<String> unbroken;
-    byte[] kept;
+    long kept;
     long samples;
     try (Dataset dataset = Dataset.open(folder)) {
       ClipPlan plan = ClipPlan.of(dataset, 1, CLIP);
       samples = plan.samples();
       try (Loader<Clip> loader = Loader.start(dataset, plan, Loader.Options.of(1))) {
         take(loader, 20);
-        kept = loader.state().toBytes();
+        kept = loader.position();
         unbroken = take(loader, (int) (2 * samples - 20));
       }
     }
@@ -211,31 +214,18 @@ class LoaderTest {
       assertThat(plan.samples()).isEqualTo(samples);
       long gone = plan.samplesOf(i -> i == 7).count();
       assertThat(gone).isGreaterThan(1);
-      try (Loader<Clip> loader =
-          Loader.resume(dataset, plan, LoaderState.fromBytes(kept), Loader.Options.of(1))) {
-        assertThat(loader.acrossTombstones()).containsExactly(tombstone);
+      // As a run's order has it, which knows from which position on the recording is out.
+      int[] frames = IntStream.range(0, RECORDINGS).map(dataset::frames).toArray();
+      ClipPlan resumed = ClipPlan.of(1, "clips", frames, CLIP).without(kept, i -> i == 7);
+      try (Loader<Clip> loader = from(dataset, resumed, kept, Loader.Options.of(1))) {
         List<String> left =
             unbroken.stream().filter(clip -> plan.recording(sampleOf(clip)) != 7).toList();
         assertThat(take(loader, left.size())).isEqualTo(left);
-        assertThat(loader.state().tombstones()).isEqualTo(1);
-        LoaderState after = loader.state();
-        try (Loader<Clip> again = Loader.resume(dataset, plan, after, Loader.Options.of(1))) {
-          assertThat(again.acrossTombstones()).isEmpty();
-        }
       }
     }
     try (Dataset dataset = Dataset.openAsBuilt(folder)) {
       assertThat(dataset.withdrawn(7)).isTrue();
       assertThat(dataset.read(7)).isEqualTo(SOUNDS.get(7));
-    }
-    Files.delete(folder.resolve("tombstones.jsonl"));
-    try (Dataset dataset = Dataset.open(folder)) {
-      ClipPlan plan = ClipPlan.of(dataset, 1, CLIP);
-      LoaderState knew =
-          new LoaderState(1, 0, 3, plan.samples(), CLIP, 1, dataset.manifest().root());
-      assertThatThrownBy(() -> Loader.resume(dataset, plan, knew, Loader.Options.of(1)))
-          .isInstanceOf(ShardException.class)
-          .hasMessageContaining("lost withdrawals");
     }
   }
 
@@ -346,46 +336,16 @@ class LoaderTest {
   }
 
   @Test
-  void theStateIsSmallAndADamagedOneIsRefused() {
-    var state = new LoaderState(-5, 3, 99_999_999, 100_000_000, 441_000, 2, "ab12".repeat(16));
-    byte[] bytes = state.toBytes();
-    assertThat(bytes).hasSize(LoaderState.BYTES).hasSizeLessThanOrEqualTo(100);
-    assertThat(LoaderState.fromBytes(bytes)).isEqualTo(state);
-    for (int i = 0; i < bytes.length; i++) {
-      byte[] damaged = bytes.clone();
-      damaged[i] ^= 4;
-      assertThatThrownBy(() -> LoaderState.fromBytes(damaged)).isInstanceOf(ShardException.class);
-    }
-    assertThatThrownBy(() -> LoaderState.fromBytes(Arrays.copyOf(bytes, 40)))
-        .isInstanceOf(ShardException.class);
+  void aBatchThatTheWorkersCannotShareIsRefused() {
+    assertThatThrownBy(() -> new Loader.Options(6, 4, 0, 1, 1)).isInstanceOf(ShardException.class);
   }
 
   @Test
-  void aStateOfAnotherDatasetOrClipLengthIsRefused() {
-    try (Dataset dataset = Dataset.open(home.resolve("pcm"))) {
-      ClipPlan plan = ClipPlan.of(dataset, 1, CLIP);
-      for (LoaderState other :
-          List.of(
-              new LoaderState(1, 0, 0, plan.samples(), CLIP, 0, "00".repeat(32)),
-              new LoaderState(1, 0, 0, plan.samples() + 1, CLIP, 0, dataset.manifest().root()),
-              new LoaderState(1, 0, 0, plan.samples(), CLIP + 1, 0, dataset.manifest().root()))) {
-        assertThatThrownBy(() -> Loader.resume(dataset, plan, other, Loader.Options.of(1)))
-            .isInstanceOf(ShardException.class)
-            .hasMessageContaining("another dataset");
-      }
-      assertThatThrownBy(() -> new Loader.Options(6, 4, 0, 1, 1))
-          .isInstanceOf(ShardException.class);
-    }
-  }
-
-  @Test
-  void waitingIsCountedAndClosingEndsTheThreads() throws InterruptedException {
+  void closingEndsTheThreads() throws InterruptedException {
     try (Dataset dataset = Dataset.open(home.resolve("pcm"))) {
       ClipPlan plan = ClipPlan.of(dataset, 1, CLIP);
       Loader<Clip> loader = Loader.start(dataset, plan, new Loader.Options(16, 1, 0, 2, 32));
-      loader.next();
-      assertThat(loader.waitedNanos()).isPositive();
-      assertThat(loader.clipsGiven()).isEqualTo(16);
+      assertThat(loader.next()).hasSize(16);
       List<Thread> readers =
           Thread.getAllStackTraces().keySet().stream().filter(LoaderTest::reads).toList();
       assertThat(readers).isNotEmpty();

@@ -74,10 +74,11 @@ class RemoteDatasetTest {
         dataset.verify();
       }
 
-      try (Dataset dataset = Dataset.open(folder);
-          FieldWriter writer = FieldWriter.create(dataset, FieldSpec.text("captions"))) {
+      var spec = new FieldSpec("captions", FieldType.TEXT, 1, "by hand");
+      try (Dataset dataset = Dataset.open(folder)) {
+        var writer = new FieldWriter(dataset, spec, home.resolve("made"));
         for (int i = 0; i < 3; i++) {
-          writer.add("caption " + i);
+          writer.put(i, "caption " + i);
         }
         writer.finish();
       }
@@ -93,7 +94,7 @@ class RemoteDatasetTest {
                   address(proxy.port(), id), cache, CACHE_BYTES, S3Server.CREDENTIALS)) {
         assertThat(dataset.withdrawn(1)).isTrue();
         assertThat(proxy.bytesDown()).as("the sound is not fetched again").isLessThan(100_000);
-        try (FieldFile captions = dataset.field("captions")) {
+        try (FieldFile captions = dataset.field(spec)) {
           assertThat(captions.text(2)).isEqualTo("caption 2");
         }
       }

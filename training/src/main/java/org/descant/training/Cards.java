@@ -6,9 +6,9 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import org.descant.audio.MusicAnnotations;
 import org.descant.models.ModelCard;
-import org.descant.models.codec.CodecLatents;
 import org.descant.shards.Dataset;
 import org.descant.training.recipe.Recipe;
+import org.descant.training.stage.Latents;
 import org.descant.training.stage.Setting;
 
 /** Model cards of checkpoints and of the finished model. Stateless. */
@@ -33,7 +33,7 @@ public final class Cards {
    */
   static ModelCard card(
       Setting setting,
-      List<CodecLatents> styles,
+      List<Latents> styles,
       SortedMap<String, Object> training,
       SortedMap<String, Double> evaluation) {
     Recipe recipe = setting.recipe();
@@ -41,7 +41,8 @@ public final class Cards {
     var recordings = new ArrayList<ModelCard.TrainedOn>();
     var withdrawn = setting.withdrawals().steps();
     for (int i = 0; i < dataset.size(); i++) {
-      if (withdrawn.getOrDefault(dataset.isrc(i), Long.MAX_VALUE) <= 1) {
+      if (recipe.codec().from().isEmpty() // a given codec has learned from it before
+          && withdrawn.getOrDefault(dataset.isrc(i), Long.MAX_VALUE) <= 1) {
         continue; // before the first step: nothing was learned from it
       }
       var annotations = dataset.annotations(i);
@@ -72,9 +73,9 @@ public final class Cards {
         recipe.flow() == null ? null : recipe.flow().model());
   }
 
-  private static List<Float> style(CodecLatents latents) {
+  private static List<Float> style(Latents latents) {
     var style = new ArrayList<Float>();
-    for (float number : latents.statistics(0, latents.frames())) {
+    for (float number : latents.between(0, latents.frames()).statistics(0, latents.frames())) {
       style.add(number);
     }
     return style;

@@ -91,7 +91,7 @@ public record Plan(
    * @param audioSeconds of all copies
    * @param audioSecondsPerSecond as measured on one excerpt
    * @param bytes on disk
-   * @param heapBytes of all codes and conditions in memory
+   * @param heapBytes of what lies in memory whole: the house model's conditions; codes are mapped
    * @param seconds it takes
    */
   public record Coding(

@@ -15,6 +15,7 @@ import org.descant.models.codec.CodecLatents;
 import org.descant.models.codec.MagnitudeCodec;
 import org.descant.shards.Dataset;
 import org.descant.shards.Draws;
+import org.descant.shards.FieldType;
 import org.descant.training.loop.Learner;
 import org.descant.training.loop.Meter;
 import org.descant.training.loop.Trial;
@@ -22,8 +23,11 @@ import org.descant.training.parallel.Replicas;
 import org.descant.training.recipe.Recipe;
 import org.descant.training.recipe.RecipeText;
 import org.descant.training.stage.CodecStage;
+import org.descant.training.stage.Codes;
 import org.descant.training.stage.Copy;
+import org.descant.training.stage.GivenCodec;
 import org.descant.training.stage.LastStage;
+import org.descant.training.stage.Latents;
 import org.descant.training.stage.Music;
 import org.descant.training.stage.Order;
 import org.descant.training.stage.Setting;
@@ -82,10 +86,16 @@ public final class Planning {
   public static Plan of(Recipe requested, Dataset dataset, Path runFolder) {
     Trainer.Resolved resolved = Trainer.resolve(requested, 1);
     double peak = resolved.matmulPeak();
+    Recipe recipe = resolved.recipe();
+    if (!recipe.codec().from().isEmpty()) {
+      try (GivenCodec given = GivenCodec.of(recipe, dataset)) {
+        recipe = given.in(recipe);
+      }
+    }
     try (Setting setting =
         Setting.of(
-            resolved.recipe(),
-            RecipeText.hash(resolved.recipe()),
+            recipe,
+            RecipeText.hash(recipe),
             dataset,
             runFolder,
             peak,
@@ -104,8 +114,10 @@ public final class Planning {
     double measuring;
     try (var codec = new CodecStage(setting);
         var weights = codec.codec()) {
-      Trial first = Trial.of(codec, setting.codecRules());
-      stages.add(judged(stage(codec, first, codec.order(), problems)));
+      if (recipe.codecSteps() > 0) {
+        Trial first = Trial.of(codec, setting.codecRules());
+        stages.add(judged(stage(codec, first, codec.order(), problems)));
+      }
       if (recipe.lastSteps() == 0) {
         coding = new Plan.Coding(0, 0, 0, 0, 0);
         measuring = 0;
@@ -253,13 +265,12 @@ public final class Planning {
         list.add(coded(codec, source));
       }
     }
-    var latents =
-        new CodecLatents(random(STYLE_FRAMES * codec.config().latent()), codec.config().latent());
-    var styles = new ArrayList<CodecLatents>();
+    Latents latents = random(codec, STYLE_FRAMES);
+    var styles = new ArrayList<Latents>();
     for (int recording = 0; recording < setting.dataset().size(); recording++) {
       styles.add(latents);
     }
-    return new Tokens(trained, heldOut, styles);
+    return new Tokens(trained, heldOut, styles, List.of());
   }
 
   private Tokens.Coded coded(MagnitudeCodec codec, Source source) {
@@ -273,22 +284,20 @@ public final class Planning {
     return new Tokens.Coded(
         source.recording,
         source.copy,
-        codes,
+        new Codes.Held(codes),
         music.frames(source.copy, codec.frameRate(), source.frames),
         music.global(source.copy),
-        setting.recipe().flow() == null
-            ? null
-            : new CodecLatents(
-                random(source.frames * codec.config().latent()), codec.config().latent()));
+        setting.recipe().flow() == null ? null : random(codec, source.frames));
   }
 
-  private float[] random(int count) {
+  private Latents random(MagnitudeCodec codec, int frames) {
     SplittableRandom random = Draws.of(setting.recipe().seed(), "plan latents", 0);
-    float[] numbers = new float[count];
-    for (int i = 0; i < count; i++) {
+    int size = codec.config().latent();
+    float[] numbers = new float[frames * size];
+    for (int i = 0; i < numbers.length; i++) {
       numbers[i] = (float) random.nextDouble(-1, 1);
     }
-    return numbers;
+    return new Latents.Held(new CodecLatents(numbers, size));
   }
 
   /** Codes an excerpt of one copy with a clock. */
@@ -311,14 +320,14 @@ public final class Planning {
             .mapToLong(Source::frames)
             .sum();
     double seconds = frames / codec.frameRate();
-    int books = codec.config().codebooks();
-    int seenBooks = setting.recipe().codebooks();
+    long fieldBytes =
+        frames * codec.config().codebooks() * FieldType.U16.bytes()
+            + ownFrames * codec.config().latent() * FieldType.F32.bytes();
     return new Plan.Coding(
         seconds,
         speed,
-        (frames * books + ownFrames * codec.config().latent()) * Float.BYTES,
-        frames * (seenBooks * (long) Integer.BYTES + CONDITION_BYTES)
-            + ownFrames * codec.config().latent() * Float.BYTES,
+        2 * fieldBytes, // recording by recording, and for a moment in the fields too
+        frames * CONDITION_BYTES,
         seconds / speed);
   }
 

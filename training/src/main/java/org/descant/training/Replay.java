@@ -17,6 +17,7 @@ import org.descant.shards.Tombstone;
 import org.descant.tensor.NativeRuntime;
 import org.descant.training.recipe.Recipe;
 import org.descant.training.recipe.RecipeText;
+import org.descant.training.stage.GivenCodec;
 import org.descant.training.tune.TuneRecipe;
 import org.descant.training.tune.Tuner;
 import org.jspecify.annotations.Nullable;
@@ -164,12 +165,18 @@ public final class Replay {
       TuneRecipe recipe = Tuner.recipe(record);
       var tuner = new Tuner(recipe, dataset, scratch, listener);
       listener.stop = tuner::stop;
+      tuner.codeAgain();
       replayed = tuner.run();
       weights = Tuner.weights(recipe, recorded);
     } else {
       Recipe recipe = RecipeText.fromMap(record.effectiveRecipe());
+      if (!recipe.codec().from().isEmpty()) {
+        recipe =
+            RecipeText.withOverrides(recipe, List.of("codec.from=" + GivenCodec.folder(recorded)));
+      }
       var trainer = new Trainer(recipe, dataset, scratch, listener);
       listener.stop = trainer::stop;
+      trainer.codeAgain();
       replayed = trainer.run();
       weights = Trainer.modelFolder(recorded).resolve(MODEL);
     }

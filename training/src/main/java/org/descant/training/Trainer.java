@@ -1,5 +1,6 @@
 package org.descant.training;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.DoubleSummaryStatistics;
@@ -7,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Consumer;
@@ -36,6 +38,7 @@ import org.descant.training.parallel.Unlogged;
 import org.descant.training.recipe.Recipe;
 import org.descant.training.recipe.RecipeText;
 import org.descant.training.stage.CodecStage;
+import org.descant.training.stage.GivenCodec;
 import org.descant.training.stage.LastStage;
 import org.descant.training.stage.LmStage;
 import org.descant.training.stage.Setting;
@@ -43,8 +46,9 @@ import org.descant.training.stage.TokenStage;
 import org.descant.training.stage.Tokens;
 
 /**
- * One training run: codec, tokens, and a language model or a flow model, or the codec alone. Run it
- * again with the same folder after any kind of end, and it goes on to the same bits.
+ * One training run: codec, tokens, and a language model or a flow model, or the codec alone, or the
+ * rest of it with the codec of an earlier run. Run it again with the same folder after any kind of
+ * end, and it goes on to the same bits.
  *
  * <pre>{@code
  * var trainer = new Trainer(Recipes.named("house-tiny"), dataset, folder, Progress.to(System.err));
@@ -62,6 +66,7 @@ public final class Trainer {
   private static final String MODEL_FOLDER = "model";
   private static final String MODEL = "model";
   private static final String CODEC = "codec";
+  private static final String GIVEN_CODEC = "givenCodec";
   private static final String REQUESTED_HASH = "requestedRecipeHash";
   private static final String FAILURE = "failure";
   private static final String BEGUN = "begun";
@@ -75,6 +80,9 @@ public final class Trainer {
   /** The fact of a record that holds that. */
   public static final String MATMUL_PEAK = "matmulPeakFlops";
 
+  /** The fact of a record that names the dataset's fields a run read its codes from. */
+  public static final String FIELDS = "fields";
+
   /** What a run does without since it was withdrawn, with the first step without it. */
   static final String WITHDRAWN = "withdrawn";
 
@@ -83,6 +91,7 @@ public final class Trainer {
   private final Path path;
   private final Progress progress;
   private final Replicas replicas;
+  private boolean again;
   private volatile boolean stopRequested;
 
   /** Where the first process writes; of the others only the last lines are kept. */
@@ -133,6 +142,13 @@ public final class Trainer {
   /** Whether a run has made a model; one that ended with its codec has not. */
   public static boolean hasModel(RunRecord record) {
     return record.facts().containsKey(MODEL);
+  }
+
+  /**
+   * Codes recordings even where their codes lie beside the sound, and fails if those are others.
+   */
+  void codeAgain() {
+    again = true;
   }
 
   /** Asks the run to stop after its present step, with a checkpoint. Returns at once. */
@@ -191,8 +207,21 @@ public final class Trainer {
     Team.requireSplit(requested.codec().batch(), requested.codec().accumulate(), workers);
     Optimisation.requireSupported(requested.codec().optimiser(), sharded);
     Optimisation.requireSupported(requested.last().optimiser(), sharded);
+    if (requested.lastSteps() > 0) {
+      requireWritable(dataset);
+    }
     if (RunFolder.isRun(path)) {
       requireSame(RunFolder.record(path));
+    }
+  }
+
+  /** Fails with a sentence where a run could not keep beside the sound what it codes. */
+  public static void requireWritable(Dataset dataset) {
+    if (!Files.isWritable(dataset.folder())) {
+      throw new TrainingException(
+          ("a run keeps the codes of recordings beside their sound, and %s cannot be written to;"
+                  + " make it writable, or copy the dataset")
+              .formatted(dataset.folder()));
     }
   }
 
@@ -234,6 +263,14 @@ public final class Trainer {
   public static String codeTree() {
     return CodeTree.of(
         List.of(Tensor.class, HouseModel.class, Dataset.class, Pcm.class, Trainer.class));
+  }
+
+  /** All that coded sound depends on beside codec and sound: code, libraries, machine, threads. */
+  public static String basis() {
+    NativeRuntime.Description runtime = NativeRuntime.describe();
+    return "code %s\nlibraries %s\nprocessor %s\nthreads %d"
+        .formatted(
+            codeTree(), new TreeMap<>(libraries(runtime)), processor(runtime), runtime.threads());
   }
 
   /** How a record names this machine's kind of processor. */
@@ -291,9 +328,11 @@ public final class Trainer {
       record = record.with(RunStatus.RUNNING, null, record.step(), Map.of());
     } else {
       Resolved resolved = resolve(requested, replicas.localCount());
-      Recipe recipe = resolved.recipe();
+      var facts = new TreeMap<String, Object>();
+      facts.put(REQUESTED_HASH, RecipeText.hash(requested));
+      facts.put(MATMUL_PEAK, resolved.matmulPeak());
+      Recipe recipe = taken(resolved.recipe(), facts);
       int threads = recipe.threads();
-      double peak = resolved.matmulPeak();
       NativeRuntime.Description runtime = NativeRuntime.describe();
       record =
           new RunRecord(
@@ -314,11 +353,23 @@ public final class Trainer {
               null,
               0,
               recipe.steps(),
-              Map.of(REQUESTED_HASH, RecipeText.hash(requested), MATMUL_PEAK, peak));
+              facts);
       progress.note("effective recipe " + RecipeText.canonical(recipe));
     }
     folder.save(record);
     return record;
+  }
+
+  /** The recipe with the codec that it takes from elsewhere, if it does, kept and named by hash. */
+  private Recipe taken(Recipe recipe, Map<String, Object> facts) {
+    if (recipe.codec().from().isEmpty()) {
+      return recipe;
+    }
+    try (GivenCodec given = GivenCodec.of(recipe, dataset)) {
+      given.keep(path);
+      facts.put(GIVEN_CODEC, given.origin());
+      return given.in(recipe);
+    }
   }
 
   private RunRecord train(Book book, RunRecord record) {
@@ -365,10 +416,15 @@ public final class Trainer {
                 saved.map(s -> "; goes on after step " + s.facts().step()).orElse("")));
     var facts = new LinkedHashMap<String, Object>(record.facts());
     facts.put(WORKERS, replicas.count());
-    facts.put(ORDER + CodecStage.NAME, codec.order().fingerprint());
+    boolean given = recipe.codecSteps() == 0;
+    if (!given) {
+      facts.put(ORDER + CodecStage.NAME, codec.order().fingerprint());
+    }
     var seen = new Fingerprint();
     long begin = System.nanoTime();
-    if (stage.isEmpty() || stage.equals(CodecStage.NAME)) {
+    if (given && stage.isEmpty()) {
+      GivenCodec.restore(setting, codec.codec());
+    } else if (stage.isEmpty() || stage.equals(CodecStage.NAME)) {
       boolean done = codec.train(saved.orElse(null), seen);
       begin = timed(facts, CodecStage.NAME, begin);
       if (!done) {
@@ -384,13 +440,15 @@ public final class Trainer {
     if (recipe.lastSteps() == 0) {
       return endedWithCodec(book, record, facts, seen);
     }
-    Tokens tokens = new TokenStage(setting, codec.codec()).code();
+    Tokens tokens = new TokenStage(setting, codec.codec()).code(again);
     begin = timed(facts, TokenStage.NAME, begin);
     if (tokens == null) {
       return ended(book, record, RunStatus.STOPPED, facts);
     }
 
-    try (LastStage<?> model = LastStage.of(setting, codec, tokens)) {
+    facts.put(FIELDS, tokens.fields().stream().map(field -> field.spec().name()).toList());
+    try (tokens;
+        LastStage<?> model = LastStage.of(setting, codec, tokens)) {
       facts.put(ORDER + model.name(), model.order().fingerprint());
       long last;
       if (stage.equals(LastStage.DONE)) {
@@ -530,8 +588,11 @@ public final class Trainer {
                       runFolder + " has no checkpoint of its last stage yet; let it run on"));
       codec.restoreWeights(saved);
       setting.withdrawals().restore(saved.facts().numbers());
-      Tokens tokens = new TokenStage(setting, codec.codec()).load();
-      try (LastStage<?> model = LastStage.of(setting, codec, tokens)) {
+      // The run has coded all of it; only code that is newer than the run's would do it again.
+      try (Tokens tokens =
+              Objects.requireNonNull(
+                  new TokenStage(setting, codec.codec()).code(false), "nobody asks it to stop");
+          LastStage<?> model = LastStage.of(setting, codec, tokens)) {
         model.restoreShipped(saved);
         long step = saved.facts().step();
         var facts = new TreeMap<String, Object>(record.facts());

@@ -185,6 +185,7 @@ class DataParallelTest {
 
   private static List<String> command(
       Path run, String beside, Duration timeout, List<String> overrides) {
+    Small.forgetFields(dataset); // so that the workers code
     return command(dataset, run, beside, timeout, overrides);
   }
 

@@ -1,5 +1,8 @@
 package org.descant.training;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
 import java.util.ArrayList;
@@ -83,6 +86,21 @@ public final class Small {
       DatasetWriter.write(folder, "small", Use.TRAIN, sources, List.of(), rights.clearance());
     }
     return folder;
+  }
+
+  /** Removes what runs have coded beside a dataset's sound, so that the next run codes again. */
+  static void forgetFields(Path dataset) {
+    Path folder = dataset.resolve("fields");
+    if (!Files.isDirectory(folder)) {
+      return;
+    }
+    try (var files = Files.list(folder)) {
+      for (Path file : files.toList()) {
+        Files.delete(file);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   static Isrc isrc(int n) {

@@ -159,6 +159,7 @@ class TrainerTest {
     int number = 0;
     int proven = 0;
     Path run = home.resolve("run0");
+    Small.forgetFields(dataset);
     for (int killed = 0; killed < kills; ) {
       Process process = fork(run, overrides);
       boolean met =
@@ -174,6 +175,7 @@ class TrainerTest {
         number++;
         assertThat(number).as("runs that ended by themselves").isLessThan(kills + 5);
         run = home.resolve("run" + number);
+        Small.forgetFields(dataset);
       }
     }
     Process last = fork(run, overrides);
@@ -498,6 +500,125 @@ class TrainerTest {
               .isrc();
       assertThat(seen).doesNotContainKey(heldOut);
     }
+  }
+
+  @Test
+  void aRunThatChangesTheLanguageModelAloneFindsTheCodesOfTheOneBefore() throws Exception {
+    Small.forgetFields(dataset);
+    Recipe slower = RecipeText.withOverrides(Small.recipe(), List.of("lm.learningRate=0.001"));
+    Recipe more = RecipeText.withOverrides(Small.recipe(), List.of("augment.copies=3"));
+    Path first = home.resolve("first");
+    Path second = home.resolve("second");
+    Path alone = home.resolve("alone");
+    try (Dataset opened = Dataset.open(dataset)) {
+      Trainer.run(Small.recipe(), opened, first, Progress.NONE);
+      assertThat(coded(first)).isTrue();
+      Trainer.run(slower, opened, second, Progress.NONE);
+      assertThat(coded(second)).as("codes the same again").isFalse();
+      assertThat(fields(second)).hasSize(2).isEqualTo(fields(first));
+
+      Trainer.run(more, opened, home.resolve("more"), Progress.NONE);
+      assertThat(coded(home.resolve("more"))).isTrue();
+      assertThat(fields(home.resolve("more"))).doesNotContain(fields(first).getFirst());
+      opened.verify();
+
+      Small.forgetFields(dataset);
+      Trainer.run(slower, opened, alone, Progress.NONE);
+      assertThat(coded(alone)).isTrue();
+    }
+    assertSameBits(second, alone);
+    assertSameBits(first, unbroken);
+  }
+
+  /** The half of a run after its codec, made alone, is the same to the last bit. */
+  @Test
+  void aRunThatTakesTheCodecOfAnotherLearnsTheSameLanguageModel() throws Exception {
+    Recipe recipe =
+        RecipeText.withOverrides(Small.recipe(), List.of("steps=20", "codec.from=" + unbroken));
+    Path run = home.resolve("run");
+    try (Dataset opened = Dataset.open(dataset)) {
+      Plan plan = Planning.of(recipe, opened, home.resolve("planned"));
+      assertThat(plan.stages()).singleElement().extracting(Plan.Stage::name).isEqualTo("lm");
+      assertThat(runUntilLine(recipe, opened, run, 4).status()).isEqualTo(RunStatus.STOPPED);
+      RunRecord record = runUntilLine(recipe, opened, run, 100);
+      assertThat(record.status()).isEqualTo(RunStatus.FINISHED);
+      assertThat(record.step()).isEqualTo(20);
+      assertThat(plan.recipeHash()).isEqualTo(record.recipeHash());
+      assertThat(String.valueOf(record.effectiveRecipe())).doesNotContain(unbroken.toString());
+      assertThat(fields(run)).isEqualTo(fields(unbroken));
+      for (String curve : List.of("lm/loss", "lm/gradientNorm", "lm/heldOutLoss")) {
+        assertThat(Lab.curves(run).get(curve).values())
+            .as(curve)
+            .isEqualTo(Lab.curves(unbroken).get(curve).values());
+      }
+      assertThat(Replay.run(run, opened, home.resolve("replay"), 0, Progress.NONE).sameModel())
+          .isTrue();
+      // From the model that ships, whose weights are rounded: another codec, another run.
+      Path model = Trainer.modelFolder(unbroken);
+      Path rounded = home.resolve("rounded");
+      RunRecord other =
+          Trainer.run(
+              RecipeText.withOverrides(recipe, List.of("codec.from=" + model)),
+              opened,
+              rounded,
+              Progress.NONE);
+      assertThat(other.recipeHash()).isNotEqualTo(record.recipeHash());
+      assertThat(fields(rounded)).doesNotContainAnyElementsOf(fields(run));
+    }
+  }
+
+  @Test
+  void aCodecThatDoesNotFitIsRefused() throws Exception {
+    try (Dataset opened = Dataset.open(dataset)) {
+      for (String[] wrong :
+          new String[][] {
+            {"heldOut=2", "heldOut=2 sets aside"},
+            {"codec.model.width=24", "another shape"},
+            {"codec.share=1", "codec.share"},
+            {"codec.from=" + home, "card.json"}
+          }) {
+        assertThatThrownBy(() ->
+                Trainer.run(
+                    RecipeText.withOverrides(
+                        Small.recipe(), List.of("codec.from=" + unbroken, wrong[0])),
+                    opened,
+                    home.resolve(wrong[1].replace(' ', '-')),
+                    Progress.NONE))
+            .as(wrong[0])
+            .hasMessageContaining(wrong[1]);
+      }
+      Path early = home.resolve("early");
+      assertThat(runUntilLine(Small.recipe(), opened, early, 5).status())
+          .isEqualTo(RunStatus.STOPPED);
+      assertThatThrownBy(() -> takeCodec(early, opened))
+          .isInstanceOf(TrainingException.class)
+          .hasMessageContaining("let it run on");
+    }
+    String learned = Seen.of(unbroken).at(1).getFirst();
+    Path data = Small.dataset(home.resolve("data"));
+    Dataset.withdraw(data, Small.refusal(learned));
+    try (Dataset opened = Dataset.open(data)) {
+      assertThatThrownBy(() -> takeCodec(unbroken, opened))
+          .isInstanceOf(TrainingException.class)
+          .hasMessageContaining(learned + ", which was withdrawn since");
+    }
+  }
+
+  private void takeCodec(Path from, Dataset opened) {
+    Trainer.run(
+        RecipeText.withOverrides(Small.recipe(), List.of("codec.from=" + from)),
+        opened,
+        home.resolve("taken"),
+        Progress.NONE);
+  }
+
+  private static boolean coded(Path run) {
+    return RunFolder.metrics(run).stream().anyMatch(line -> line.stage().equals(TokenStage.NAME));
+  }
+
+  private static List<String> fields(Path run) {
+    return ((List<?>) RunFolder.record(run).facts().get(Trainer.FIELDS))
+        .stream().map(String::valueOf).toList();
   }
 
   @Test

@@ -184,6 +184,8 @@ public record Recipe(
    * @param optimiser which one, and its constants
    * @param model shape of the codec
    * @param adversarial the discriminator that it learns against, if any
+   * @param from empty; or a folder of a run or a model on the same dataset, whose codec is taken as
+   *     it is: all steps are the last stage's then. In an effective recipe the hash of that codec
    */
   public record Codec(
       double share,
@@ -198,8 +200,9 @@ public record Recipe(
       Schedule.Options schedule,
       Optimisation.Options optimiser,
       CodecConfig model,
-      Adversarial adversarial) {
-    /** Without a discriminator. */
+      Adversarial adversarial,
+      String from) {
+    /** Learned here, without a discriminator. */
     public Codec(
         double share,
         int batch,
@@ -226,11 +229,17 @@ public record Recipe(
           schedule,
           optimiser,
           model,
-          Adversarial.OFF);
+          Adversarial.OFF,
+          "");
     }
 
     public Codec {
       require(share > 0 && share <= 1, "codec.share", share, "more than 0, up to 1");
+      require(
+          from.isEmpty() || share < 1,
+          "codec.share",
+          share,
+          "less than 1 where codec.from gives the codec");
       require(batch >= 1 && batch <= BATCH_MAX, "codec.batch", batch, "1 to " + BATCH_MAX);
       requireDivides("codec.", accumulate, batch);
       require(frames >= 16 && frames <= 1024, "codec.frames", frames, "16 to 1024");
@@ -507,9 +516,13 @@ public record Recipe(
   }
 
   /**
-   * Steps of the codec's stage: its share, at least one, and at least one is left if it is not all.
+   * Steps of the codec's stage: its share, at least one, and at least one is left if it is not all;
+   * none where the codec is given.
    */
   public long codecSteps() {
+    if (!codec.from().isEmpty()) {
+      return 0;
+    }
     return codec.share() == 1 ? steps : Math.clamp(Math.round(steps * codec.share()), 1, steps - 1);
   }
 

@@ -52,6 +52,7 @@ public final class RecipeText {
   private static final Map<String, JsonNode> LATER =
       Map.of(
           "codec.adversarial", JSON.valueToTree(Recipe.Adversarial.OFF),
+          "codec.from", JSON.valueToTree(""),
           "codec.model.phases", JSON.valueToTree(CodecConfig.Phases.RECOVERED),
           "lm.keepMelody", JSON.valueToTree(0.5),
           "lm.spans", JSON.valueToTree(0.0),

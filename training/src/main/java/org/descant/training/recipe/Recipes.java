@@ -290,7 +290,8 @@ public final class Recipes {
             codec.schedule(),
             codec.optimiser(),
             codec.model().with(phases),
-            Recipe.Adversarial.OFF.weighing(adversarial)),
+            Recipe.Adversarial.OFF.weighing(adversarial),
+            /* from= */ ""),
         demo.augment(),
         demo.lm(),
         demo.flow());

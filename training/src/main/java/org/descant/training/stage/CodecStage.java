@@ -48,7 +48,9 @@ public final class CodecStage implements Learner<CodecStage.Batch>, AutoCloseabl
   public static final String MEL_DISTANCE = "heldOutMelDistance";
   public static final String STFT_DISTANCE = "heldOutStftDistance";
   public static final String SI_SDR = "heldOutSiSdr";
-  private static final String WEIGHTS = "codec.";
+
+  /** What the names of a codec's weights begin with in every file. */
+  static final String WEIGHTS = "codec.";
 
   /** Batches from which the codec's linear start is computed: some thousand frames. */
   private static final int START_BATCHES = 8;

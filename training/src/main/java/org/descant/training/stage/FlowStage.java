@@ -10,7 +10,6 @@ import java.util.SplittableRandom;
 import org.descant.models.BatchShare;
 import org.descant.models.HouseModel;
 import org.descant.models.ModelCard;
-import org.descant.models.codec.CodecLatents;
 import org.descant.models.condition.Conditioning;
 import org.descant.models.condition.GlobalConditions;
 import org.descant.models.flow.FlowModel;
@@ -123,9 +122,8 @@ public final class FlowStage extends LastStage<FlowStage.Batch> {
     return batch.order();
   }
 
-  private float[] slice(CodecLatents latents, int from) {
-    return Arrays.copyOfRange(
-        latents.rows(), from * latents.size(), (from + length) * latents.size());
+  private float[] slice(Latents latents, int from) {
+    return latents.between(from, from + length).rows();
   }
 
   private Conditioning conditions(Tokens.Coded coded, int from, SplittableRandom random) {
@@ -146,7 +144,7 @@ public final class FlowStage extends LastStage<FlowStage.Batch> {
     var latents = new ArrayList<float[]>();
     var conditions = new ArrayList<Conditioning>();
     for (Tokens.Coded coded : live(tokens.heldOut())) {
-      CodecLatents style = tokens.styles().get(coded.recording());
+      Latents style = tokens.styles().get(coded.recording());
       for (int from = 0; from + length <= frames(coded); from += length) {
         latents.add(slice(coded.requireLatents(), from));
         conditions.add(

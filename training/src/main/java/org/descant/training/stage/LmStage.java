@@ -9,11 +9,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.descant.lab.MetricLine;
 import org.descant.models.BatchShare;
 import org.descant.models.HouseModel;
 import org.descant.models.ModelCard;
-import org.descant.models.codec.CodecLatents;
 import org.descant.models.condition.Conditioning;
 import org.descant.models.condition.FrameConditions;
 import org.descant.models.condition.GlobalConditions;
@@ -112,7 +112,7 @@ public final class LmStage extends LastStage<LmStage.Batch> {
     for (int i = 0; i < size; i++) {
       Windows.Window window = excerpts.get(i);
       Tokens.Coded coded = tokens.trained().get(window.source());
-      codes[i] = slice(coded.codes(), window.from());
+      codes[i] = coded.codes().between(window.from(), window.from() + length);
       conditions.add(conditions(coded, window.from(), windows().draws(order().position(step, i))));
       layouts.add(layout(order().position(step, i)));
       recordings.add(coded.recording());
@@ -146,14 +146,6 @@ public final class LmStage extends LastStage<LmStage.Batch> {
     return batch.order();
   }
 
-  private int[][] slice(int[][] codes, int from) {
-    int[][] part = new int[codes.length][];
-    for (int k = 0; k < codes.length; k++) {
-      part[k] = Arrays.copyOfRange(codes[k], from, from + length);
-    }
-    return part;
-  }
-
   private Conditioning conditions(Tokens.Coded coded, int from, SplittableRandom random) {
     GlobalConditions global = coded.global();
     var tags = new ArrayList<String>();
@@ -182,9 +174,9 @@ public final class LmStage extends LastStage<LmStage.Batch> {
     var codes = new ArrayList<int[][]>();
     var conditions = new ArrayList<Conditioning>();
     for (Tokens.Coded coded : live(tokens.heldOut())) {
-      CodecLatents latents = tokens.styles().get(coded.recording());
+      Latents latents = tokens.styles().get(coded.recording());
       for (int from = 0; from + length <= coded.length(); from += length) {
-        codes.add(slice(coded.codes(), from));
+        codes.add(coded.codes().between(from, from + length));
         conditions.add(
             new Conditioning(
                 coded.frames().slice(from, from + length),
@@ -327,24 +319,27 @@ public final class LmStage extends LastStage<LmStage.Batch> {
 
   /** How often each token occurs in the trained copies: [codebook][token], natural logarithms. */
   private double[][] unigram() {
-    return logShares(live(tokens.trained()).stream().map(Tokens.Coded::codes).toList(), 1);
+    return logShares(
+        live(tokens.trained()).stream().map(coded -> coded.codes().between(0, coded.length())), 1);
   }
 
-  private double[][] logShares(List<int[][]> all, double smoothing) {
+  private double[][] logShares(Stream<int[][]> all, double smoothing) {
     int size = recipe.model().codebookSize();
     double[][] logs = new double[recipe.model().codebooks()][size];
-    for (int k = 0; k < logs.length; k++) {
-      double[] counts = new double[size];
+    for (double[] counts : logs) {
       Arrays.fill(counts, smoothing);
-      double sum = smoothing * size;
-      for (int[][] codes : all) {
+    }
+    all.forEach(codes -> {
+      for (int k = 0; k < logs.length; k++) {
         for (int code : codes[k]) {
-          counts[code]++;
+          logs[k][code]++;
         }
-        sum += codes[k].length;
       }
+    });
+    for (double[] counts : logs) {
+      double sum = Arrays.stream(counts).sum();
       for (int v = 0; v < size; v++) {
-        logs[k][v] = StrictMath.log(counts[v] / sum);
+        counts[v] = StrictMath.log(counts[v] / sum);
       }
     }
     return logs;
@@ -358,7 +353,7 @@ public final class LmStage extends LastStage<LmStage.Batch> {
     }
     var measured = new ArrayList<int[][]>();
     heldOut.forEach(batch -> measured.addAll(Arrays.asList(batch.codes())));
-    double[][] own = logShares(measured, 0);
+    double[][] own = logShares(measured.stream(), 0);
     double[][] trained = unigram();
     int books = recipe.model().codebooks();
     var values = new LinkedHashMap<String, Double>();

@@ -1,7 +1,6 @@
 package org.descant.training.stage;
 
 import java.util.SplittableRandom;
-import org.descant.models.codec.CodecLatents;
 
 /**
  * The style of a window from another excerpt of the same recording, so that it cannot name the
@@ -19,7 +18,7 @@ final class StyleExcerpt {
   private StyleExcerpt() {}
 
   /** The style for what lies from {@code from} to before {@code to}, in frames of the recording. */
-  static float[] drawn(CodecLatents latents, double from, double to, SplittableRandom random) {
+  static float[] drawn(Latents latents, double from, double to, SplittableRandom random) {
     int frames = latents.frames();
     int start = 0;
     int size = frames;
@@ -30,13 +29,13 @@ final class StyleExcerpt {
         break;
       }
     }
-    return latents.statistics(start, start + size);
+    return latents.between(start, start + size).statistics(0, size);
   }
 
   /** The style for measuring frames from {@code from} on: the recording's other end. */
-  static float[] fixed(CodecLatents latents, int from) {
+  static float[] fixed(Latents latents, int from) {
     int size = Math.min(latents.frames(), FRAMES_MAX);
     int start = from < latents.frames() / 2 ? latents.frames() - size : 0;
-    return latents.statistics(start, start + size);
+    return latents.between(start, start + size).statistics(0, size);
   }
 }

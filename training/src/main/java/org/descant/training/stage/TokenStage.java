@@ -1,11 +1,7 @@
 package org.descant.training.stage;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.descant.audio.MusicAnnotations;
@@ -14,12 +10,11 @@ import org.descant.models.codec.CodecLatents;
 import org.descant.models.codec.MagnitudeCodec;
 import org.descant.models.condition.FrameConditions;
 import org.descant.models.condition.GlobalConditions;
-import org.descant.tensor.DType;
-import org.descant.tensor.Safetensors;
-import org.descant.tensor.SafetensorsWriter;
-import org.descant.tensor.Scope;
-import org.descant.tensor.Tensor;
-import org.descant.tensor.TensorException;
+import org.descant.shards.FieldFile;
+import org.descant.shards.FieldSpec;
+import org.descant.shards.FieldType;
+import org.descant.shards.FieldWriter;
+import org.descant.training.Trainer;
 import org.descant.training.TrainingException;
 import org.descant.training.loop.Learner;
 import org.descant.training.loop.Meter;
@@ -32,15 +27,15 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A flow model learns from the latents that the codes are made from, so they are kept too.
  *
- * <p>The codes of a recording are kept in {@code tokens/<ISRC>.safetensors} of the run folder, so a
- * run that was cut off here or later does not code it again. They are functions of the run: coding
- * again would give the same.
+ * <p>All of it lies in fields beside the dataset's sound, whose names follow from the codec's
+ * weights, the copies, the code and the kind of machine: a run that needs the same finds it there
+ * and codes nothing, and one that was cut off while coding goes on with the next recording.
  */
 public final class TokenStage {
   public static final String NAME = "tokens";
-  private static final String LATENTS = "latents";
-  private static final String HEARD = "heard";
-  private static final String MADE_BY = "madeBy";
+
+  /** Hex digits of a hash that processes compare: whole numbers whose sums stay exact. */
+  private static final int COMPARED_DIGITS = 10;
 
   /** STFT frames in a row of features. */
   private static final int SPECTRA = 2;
@@ -53,12 +48,12 @@ public final class TokenStage {
 
   private final Setting setting;
   private final MagnitudeCodec codec;
-  private final Path folder;
+  private final Path workplace;
 
   public TokenStage(Setting setting, MagnitudeCodec codec) {
     this.setting = setting;
     this.codec = codec;
-    this.folder = setting.path().resolve("tokens");
+    this.workplace = setting.path().resolve(NAME);
   }
 
   /** A part of a copy to code: samples {@code from} to {@code to} of the recording. */
@@ -67,13 +62,80 @@ public final class TokenStage {
   /** The codec's view of a part, made ahead. */
   private record Rows(Job job, float[] rows) {}
 
-  /** Codes everything that is not coded yet; {@code null} when a stop was asked for. */
-  public @Nullable Tokens code() {
+  /**
+   * The fields that a run needs: codes of every copy, one copy after the other; latents of the same
+   * copies or of the first; and what the estimators hear in a recording without annotations, as
+   * JAMS.
+   */
+  private record Needed(FieldSpec heard, FieldSpec latents, FieldSpec codes) {
+    List<FieldSpec> all() {
+      return List.of(heard, latents, codes);
+    }
+  }
+
+  private Needed needed() {
+    String basis = Trainer.basis();
+    long compared = Long.parseLong(new Sha256().add(basis).hex().substring(0, COMPARED_DIGITS), 16);
+    if (!setting.replicas().agree(compared)) {
+      // Machines of several kinds: what they make together is this run's own.
+      basis = "several kinds of machines, run " + setting.path().toAbsolutePath();
+    }
+    var copies = new Sha256();
+    for (int recording = 0; recording < setting.dataset().size(); recording++) {
+      copies.add(setting.dataset().isrc(recording)).add(copies(recording).toString());
+    }
+    String coder =
+        "codec %s on %s\n%s"
+            .formatted(Sha256.of(codec), codec.parameters().values().device(), basis);
+    String copied = "copies %s\n%s".formatted(copies.hex(), coder);
+    return new Needed(
+        new FieldSpec("heard", FieldType.TEXT, 1, basis),
+        new FieldSpec(
+            "latents",
+            FieldType.F32,
+            codec.config().latent(),
+            setting.recipe().flow() == null ? coder : copied),
+        new FieldSpec("codes", FieldType.U16, codec.config().codebooks(), copied));
+  }
+
+  /**
+   * Codes everything that is not coded yet; {@code null} when a stop was asked for.
+   *
+   * @param again whether to code even so, and compare
+   */
+  public @Nullable Tokens code(boolean again) {
     setting.withdrawals().refresh(setting.replicas());
+    Needed needed = needed();
+    if (setting
+        .replicas()
+        .any(again || !needed.all().stream().allMatch(setting.dataset()::hasField))) {
+      boolean stopped = !code(needed);
+      if (setting.replicas().meet(NAME, stopped)) {
+        return null;
+      }
+      if (setting.replicas().leads()) {
+        needed.all().stream().map(this::writer).forEach(FieldWriter::finish);
+      }
+      setting.replicas().meet(NAME + " joined", false);
+    } else {
+      setting.progress().note("tokens the same codec has coded the same copies before");
+    }
+    return load(needed);
+  }
+
+  private FieldWriter writer(FieldSpec spec) {
+    return new FieldWriter(setting.dataset(), spec, workplace);
+  }
+
+  /** Codes this process's share of what is not there; false when a stop was asked for. */
+  private boolean code(Needed needed) {
     var jobs = new ArrayList<Job>();
     for (int recording = 0; recording < setting.dataset().size(); recording++) {
       boolean own = recording % setting.replicas().count() == setting.replicas().rank();
-      if (own && !setting.withdrawals().withdrawn(recording) && !isCoded(recording)) {
+      int one = recording;
+      if (own
+          && !setting.withdrawals().withdrawn(recording)
+          && !needed.all().stream().allMatch(spec -> writer(spec).has(one))) {
         int frames = setting.dataset().frames(recording);
         List<Copy> copies = copies(recording);
         for (Copy copy : copies) {
@@ -85,8 +147,7 @@ public final class TokenStage {
         }
       }
     }
-    boolean stopped = !jobs.isEmpty() && !code(jobs);
-    return setting.replicas().meet(NAME, stopped) ? null : load();
+    return jobs.isEmpty() || code(jobs, needed);
   }
 
   /** The copies of a recording that are coded. */
@@ -97,12 +158,7 @@ public final class TokenStage {
     return setting.heldOut().contains(recording) ? all.subList(0, 1) : all;
   }
 
-  private boolean code(List<Job> jobs) {
-    try {
-      Files.createDirectories(folder);
-    } catch (IOException e) {
-      throw new TrainingException("cannot make " + folder + ": " + e.getMessage(), e);
-    }
+  private boolean code(List<Job> jobs, Needed needed) {
     var meter =
         new Meter(
             NAME,
@@ -113,22 +169,22 @@ public final class TokenStage {
             setting.replicas().leads() ? setting.log() : line -> {},
             setting.progress());
     try (var data = new Prefetch<>(NAME, n -> rows(jobs.get((int) n - 1)), 1, jobs.size())) {
-      var codesByCopy = new LinkedHashMap<String, List<int[][]>>();
-      var latents = new LinkedHashMap<String, List<float[]>>();
+      var allCodes = new ArrayList<int[][]>();
+      var allLatents = new ArrayList<float[]>();
       for (int n = 1; n <= jobs.size(); n++) {
         Rows rows = data.take(n);
         Job job = rows.job();
         int[][] codes = codec.encodeFeatures(rows.rows());
-        codesByCopy.computeIfAbsent(key(job.copy()), key -> new ArrayList<>()).add(codes);
+        allCodes.add(codes);
         if (keepsLatents(job.copy())) {
-          latents
-              .computeIfAbsent(latentsKey(job.copy()), key -> new ArrayList<>())
-              .add(codec.encodeFeatureLatents(rows.rows()));
+          allLatents.add(codec.encodeFeatureLatents(rows.rows()));
         }
         if (job.lastOfRecording()) {
-          write(job.recording(), codesByCopy, latents);
-          codesByCopy.clear();
-          latents.clear();
+          writer(needed.heard()).put(job.recording(), heard(job.recording()));
+          writer(needed.latents()).put(job.recording(), joined(allLatents));
+          writer(needed.codes()).put(job.recording(), Codes.rows(allCodes));
+          allCodes.clear();
+          allLatents.clear();
         }
         double seconds = (double) codes[0].length * codec.samplesPerFrame() / codec.sampleRate();
         meter.step(
@@ -151,23 +207,14 @@ public final class TokenStage {
     return copy.number() == 0 || setting.recipe().flow() != null;
   }
 
-  private void write(
-      int recording,
-      Map<String, List<int[][]>> codesByCopy,
-      Map<String, List<float[]>> latentsByCopy) {
-    try (Scope scope = Scope.open()) {
-      var tensors = new LinkedHashMap<String, Tensor>();
-      codesByCopy.forEach((key, parts) -> tensors.put(key, tensor(parts)));
-      int size = codec.config().latent();
-      latentsByCopy.forEach((key, parts) ->
-          tensors.put(
-              key,
-              Tensor.cat(
-                  parts.stream().map(part -> Tensor.of(part, part.length / size, size)).toList(),
-                  0)));
-      SafetensorsWriter.write(
-          file(recording), tensors, Map.of(MADE_BY, madeBy(), HEARD, heard(recording)));
+  private static float[] joined(List<float[]> parts) {
+    float[] all = new float[parts.stream().mapToInt(part -> part.length).sum()];
+    int at = 0;
+    for (float[] part : parts) {
+      System.arraycopy(part, 0, all, at, part.length);
+      at += part.length;
     }
+    return all;
   }
 
   /** What the estimators hear in a recording without annotations, as JAMS; else empty. */
@@ -225,86 +272,76 @@ public final class TokenStage {
             .resampled(sound.sampleRate());
   }
 
-  // ---------------------------------------------------------------- files
-
-  private Path file(int recording) {
-    return folder.resolve(setting.dataset().isrc(recording) + ".safetensors");
-  }
-
-  private static String key(Copy copy) {
-    return "copy.%04d".formatted(copy.number());
-  }
-
-  private static String latentsKey(Copy copy) {
-    return copy.number() == 0 ? LATENTS : LATENTS + ".%04d".formatted(copy.number());
-  }
-
-  /** Names all that the codes depend on. */
-  private String madeBy() {
-    return setting.recipeHash() + " " + setting.dataset().manifest().root();
-  }
-
-  private boolean isCoded(int recording) {
-    if (!Files.exists(file(recording))) {
-      return false;
-    }
-    try (Safetensors saved = Safetensors.open(file(recording))) {
-      return madeBy().equals(saved.metadata().get(MADE_BY));
-    } catch (TensorException e) {
-      return false;
-    }
-  }
-
-  private static Tensor tensor(List<int[][]> parts) {
-    return Tensor.cat(
-            parts.stream()
-                .map(part ->
-                    Tensor.stack(
-                        Arrays.stream(part).map(book -> Tensor.of(book, book.length)).toList(), 0))
-                .toList(),
-            1)
-        .to(DType.I32);
-  }
-
   /** Everything that is coded. */
-  public Tokens load() {
+  private Tokens load(Needed needed) {
+    FieldFile codes = setting.dataset().field(needed.codes());
+    FieldFile latents = setting.dataset().field(needed.latents());
     var trained = new ArrayList<Tokens.Coded>();
     var heldOut = new ArrayList<Tokens.Coded>();
-    var styles = new ArrayList<CodecLatents>();
-    for (int recording = 0; recording < setting.dataset().size(); recording++) {
-      if (setting.withdrawals().withdrawn(recording)) {
+    var styles = new ArrayList<Latents>();
+    try (FieldFile heard = setting.dataset().field(needed.heard())) {
+      for (int recording = 0; recording < setting.dataset().size(); recording++) {
         List<Tokens.Coded> list = setting.heldOut().contains(recording) ? heldOut : trained;
-        for (Copy copy : copies(recording)) {
-          list.add(blank(recording, copy));
-        }
-        styles.add(new CodecLatents(new float[codec.config().latent()], codec.config().latent()));
-        continue;
-      }
-      try (Safetensors saved = Safetensors.open(file(recording));
-          Scope scope = Scope.open()) {
-        String heard = saved.metadata().getOrDefault(HEARD, "");
-        Music music =
-            Music.of(
-                setting.dataset(),
-                recording,
-                heard.isEmpty() ? null : MusicAnnotations.fromJams(heard),
-                setting.recipe().melody());
-        styles.add(latents(saved, LATENTS));
-        for (Copy copy : copies(recording)) {
-          int[][] codes = codes(saved, key(copy));
-          (setting.heldOut().contains(recording) ? heldOut : trained)
-              .add(
-                  new Tokens.Coded(
-                      recording,
-                      copy,
-                      codes,
-                      music.frames(copy, codec.frameRate(), codes[0].length),
-                      music.global(copy),
-                      setting.recipe().flow() == null ? null : latents(saved, latentsKey(copy))));
+        if (setting.withdrawals().withdrawn(recording)) {
+          for (Copy copy : copies(recording)) {
+            list.add(blank(recording, copy));
+          }
+          styles.add(new Latents.Held(silence(1)));
+        } else {
+          list.addAll(coded(recording, codes, latents, heard.text(recording)));
+          styles.add(
+              new Latents.Mapped(
+                  latents, recording, 0, frames(recording, copies(recording).getFirst())));
         }
       }
+    } catch (RuntimeException e) {
+      codes.close();
+      latents.close();
+      throw e;
     }
-    return new Tokens(trained, heldOut, styles);
+    return new Tokens(trained, heldOut, styles, List.of(codes, latents));
+  }
+
+  /** The copies of a recording as they lie in the fields, one after the other. */
+  private List<Tokens.Coded> coded(
+      int recording, FieldFile codes, FieldFile latents, String heard) {
+    Music music =
+        Music.of(
+            setting.dataset(),
+            recording,
+            heard.isEmpty() ? null : MusicAnnotations.fromJams(heard),
+            setting.recipe().melody());
+    var all = new ArrayList<Tokens.Coded>();
+    long first = 0;
+    for (Copy copy : copies(recording)) {
+      int frames = frames(recording, copy);
+      all.add(
+          new Tokens.Coded(
+              recording,
+              copy,
+              new Codes.Mapped(codes, recording, first, frames, setting.recipe().codebooks()),
+              music.frames(copy, codec.frameRate(), frames),
+              music.global(copy),
+              setting.recipe().flow() == null
+                  ? null
+                  : new Latents.Mapped(latents, recording, first, frames)));
+      first += frames;
+    }
+    if (codes.rows(recording) != first) {
+      throw new TrainingException(
+          "field '%s' has %d frames of recording %s, the run needs %d; remove the field's file"
+              .formatted(
+                  codes.spec().name(),
+                  codes.rows(recording),
+                  setting.dataset().isrc(recording),
+                  first));
+    }
+    return all;
+  }
+
+  private CodecLatents silence(int frames) {
+    int size = codec.config().latent();
+    return new CodecLatents(new float[frames * size], size);
   }
 
   /** In the place of a withdrawn recording's copy: as long, and nothing in it. Never learned. */
@@ -313,27 +350,9 @@ public final class TokenStage {
     return new Tokens.Coded(
         recording,
         copy,
-        new int[setting.recipe().codebooks()][frames],
+        new Codes.Held(new int[setting.recipe().codebooks()][frames]),
         FrameConditions.from(codec.frameRate(), List.of(), List.of(), List.of(), new int[frames]),
         GlobalConditions.NONE,
-        setting.recipe().flow() == null
-            ? null
-            : new CodecLatents(
-                new float[frames * codec.config().latent()], codec.config().latent()));
-  }
-
-  private CodecLatents latents(Safetensors saved, String name) {
-    return new CodecLatents(saved.tensor(name).toFloats(), codec.config().latent());
-  }
-
-  /** The codes that the language model sees: its first codebooks. */
-  private int[][] codes(Safetensors saved, String name) {
-    int[] flat = saved.tensor(name).toInts();
-    int frames = (int) saved.shape(name)[1];
-    int[][] codes = new int[setting.recipe().codebooks()][];
-    for (int k = 0; k < codes.length; k++) {
-      codes[k] = Arrays.copyOfRange(flat, k * frames, (k + 1) * frames);
-    }
-    return codes;
+        setting.recipe().flow() == null ? null : new Latents.Held(silence(frames)));
   }
 }

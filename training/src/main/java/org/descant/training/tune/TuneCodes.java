@@ -1,58 +1,59 @@
 package org.descant.training.tune;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import org.descant.audio.Pcm;
 import org.descant.lab.MetricLine;
 import org.descant.models.published.musicgen.MusicGen;
 import org.descant.shards.Dataset;
+import org.descant.shards.FieldFile;
+import org.descant.shards.FieldSpec;
+import org.descant.shards.FieldType;
+import org.descant.shards.FieldWriter;
 import org.descant.tensor.DType;
-import org.descant.tensor.Safetensors;
-import org.descant.tensor.SafetensorsWriter;
 import org.descant.tensor.Scope;
 import org.descant.tensor.Tensor;
-import org.descant.tensor.TensorException;
 import org.descant.training.Progress;
-import org.descant.training.TrainingException;
+import org.descant.training.Trainer;
 import org.descant.training.loop.Learner;
 import org.descant.training.loop.Meter;
 import org.descant.training.loop.Prefetch;
+import org.descant.training.stage.Codes;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Recordings as the codes of a base model's codec, kept in {@code tokens/ISRC.safetensors} of the
- * run folder, so that a run that goes on does not code them again. Belongs to the training thread.
+ * Recordings as the codes of a base model's codec, in a field beside the dataset's sound whose name
+ * follows from the base and the code: a run that needs the same codes nothing. Belongs to the
+ * training thread.
  */
 final class TuneCodes {
   static final String NAME = "tokens";
-  private static final String CODES = "codes";
-  private static final String MADE_BY = "madeBy";
 
   /** A longer recording is coded part by part. */
   private static final int PART_SECONDS = 30;
 
   private final MusicGen model;
   private final Dataset dataset;
-  private final Path folder;
-  private final String madeBy;
+  private final Path workplace;
+  private final FieldSpec spec;
 
   /**
    * A recording's codes and what is said of it.
    *
    * @param recording index in the dataset
-   * @param codes [codebook][frame], below the decoder's vocabulary
+   * @param codes below the decoder's vocabulary
    * @param text its description and tags, empty where it has none
    */
-  record Piece(int recording, int[][] codes, String text) {
+  record Piece(int recording, Codes codes, String text) {
     int length() {
-      return codes[0].length;
+      return codes.length();
     }
   }
 
@@ -63,54 +64,78 @@ final class TuneCodes {
   TuneCodes(MusicGen model, Dataset dataset, Path run, String base) {
     this.model = model;
     this.dataset = dataset;
-    this.folder = run.resolve(NAME);
-    this.madeBy = base + " " + dataset.manifest().root();
+    this.workplace = run.resolve(NAME);
+    this.spec =
+        new FieldSpec(
+            "codes",
+            FieldType.U16,
+            model.config().codebooks(),
+            "base %s\n%s".formatted(base, Trainer.basis()));
   }
 
   /** A recording as the codec takes it, made ahead. */
   private record Heard(int recording, Pcm sound) {}
 
   /**
-   * Codes what is not coded yet.
+   * Codes every recording that is not withdrawn and not coded yet.
    *
+   * @param again whether to code even what is coded, and compare
    * @param logEvery recordings between two lines
    * @param stop whether somebody asked the run to stop
-   * @return in the order asked for; null when it was stopped before all were coded
+   * @return the codes, which the caller closes; null when it was stopped before all were coded
    */
-  @Nullable List<Piece> code(
-      List<Integer> recordings,
+  @Nullable FieldFile code(
+      boolean again,
       int logEvery,
       Consumer<MetricLine> log,
       Progress progress,
       BooleanSupplier stop) {
-    try {
-      Files.createDirectories(folder);
-    } catch (IOException e) {
-      throw new TrainingException("cannot make " + folder + ": " + e.getMessage(), e);
-    }
-    List<Integer> missing = recordings.stream().filter(r -> !isCoded(r)).toList();
-    var meter = new Meter(NAME, 1, missing.size(), logEvery, 0, log, progress);
-    try (var data = new Prefetch<>(NAME, n -> heard(missing.get((int) n - 1)), 1, missing.size())) {
-      for (int n = 1; n <= missing.size(); n++) {
-        Heard heard = data.take(n);
-        long codes = write(heard);
-        var work = new Learner.Work(heard.sound.seconds(), codes, 0);
-        meter.step(n, Map.of(), 0, 0, work, data);
-        if (stop.getAsBoolean()) {
-          return null;
+    if (again || !dataset.hasField(spec)) {
+      var writer = new FieldWriter(dataset, spec, workplace);
+      List<Integer> missing =
+          IntStream.range(0, dataset.size())
+              .filter(r -> !dataset.withdrawn(r) && !writer.has(r))
+              .boxed()
+              .toList();
+      var meter = new Meter(NAME, 1, missing.size(), logEvery, 0, log, progress);
+      try (var data =
+          new Prefetch<>(NAME, n -> heard(missing.get((int) n - 1)), 1, missing.size())) {
+        for (int n = 1; n <= missing.size(); n++) {
+          Heard heard = data.take(n);
+          int[][] codes = codes(heard.sound);
+          writer.put(heard.recording, Codes.rows(Collections.singletonList(codes)));
+          var work =
+              new Learner.Work(heard.sound.seconds(), (long) codes.length * codes[0].length, 0);
+          meter.step(n, Map.of(), 0, 0, work, data);
+          if (stop.getAsBoolean()) {
+            return null;
+          }
         }
       }
+      writer.finish();
     }
-    return recordings.stream().map(this::read).toList();
+    return dataset.field(spec);
+  }
+
+  /** Recordings whose codes lie in a field. */
+  List<Piece> pieces(FieldFile field, List<Integer> recordings) {
+    var pieces = new ArrayList<Piece>();
+    for (int recording : recordings) {
+      int frames = Math.toIntExact(field.rows(recording));
+      pieces.add(
+          new Piece(
+              recording,
+              new Codes.Mapped(field, recording, 0, frames, spec.width()),
+              text(recording)));
+    }
+    return pieces;
   }
 
   /** Codes the first seconds of a recording, as a plan does; nothing is written. */
   Piece sample(int recording, int seconds) {
     int rate = dataset.entry(recording).rate();
     Pcm sound = dataset.read(recording, 0, Math.min(dataset.frames(recording), seconds * rate));
-    try (Scope scope = Scope.open()) {
-      return piece(recording, codes(fitted(sound)));
-    }
+    return new Piece(recording, new Codes.Held(codes(fitted(sound))), text(recording));
   }
 
   /** Frames that a recording's codes have, without coding it. */
@@ -129,65 +154,38 @@ final class TuneCodes {
         .resampled(model.sampleRate());
   }
 
-  /** I64 [codebooks, frames] in the current scope. */
-  private Tensor codes(Pcm sound) {
-    var parts = new ArrayList<Tensor>();
-    int most = PART_SECONDS * model.sampleRate();
-    for (int from = 0; from < sound.frames(); from += most) {
-      try (Scope inner = Scope.open()) {
-        Pcm part = sound.slice(from, Math.min(sound.frames(), from + most));
-        List<Tensor> lines =
-            Arrays.stream(part.channels()).map(line -> Tensor.of(line, line.length)).toList();
-        parts.add(inner.keep(model.codesOf(Tensor.stack(lines, 0).unsqueeze(0)).select(0, 0)));
-      }
-    }
-    // The decoder may know fewer codes than the codec has.
-    return Tensor.cat(parts, 1).clampMax(model.config().vocabulary() - 1.0).to(DType.I64);
-  }
-
-  private long write(Heard heard) {
+  /** [codebook][frame]. */
+  private int[][] codes(Pcm sound) {
     try (Scope scope = Scope.open()) {
-      Tensor codes = codes(heard.sound);
-      SafetensorsWriter.write(
-          file(heard.recording), Map.of(CODES, codes.to(DType.I32)), Map.of(MADE_BY, madeBy));
-      return codes.count();
+      var parts = new ArrayList<Tensor>();
+      int most = PART_SECONDS * model.sampleRate();
+      for (int from = 0; from < sound.frames(); from += most) {
+        try (Scope inner = Scope.open()) {
+          Pcm part = sound.slice(from, Math.min(sound.frames(), from + most));
+          List<Tensor> lines =
+              Arrays.stream(part.channels()).map(line -> Tensor.of(line, line.length)).toList();
+          parts.add(inner.keep(model.codesOf(Tensor.stack(lines, 0).unsqueeze(0)).select(0, 0)));
+        }
+      }
+      // The decoder may know fewer codes than the codec has.
+      Tensor codes = Tensor.cat(parts, 1).clampMax(model.config().vocabulary() - 1.0);
+      int[] flat = codes.to(DType.I32).toInts();
+      int frames = Math.toIntExact(codes.size(1));
+      int[][] books = new int[Math.toIntExact(codes.size(0))][];
+      for (int k = 0; k < books.length; k++) {
+        books[k] = Arrays.copyOfRange(flat, k * frames, (k + 1) * frames);
+      }
+      return books;
     }
   }
 
-  private Piece read(int recording) {
-    try (Safetensors saved = Safetensors.open(file(recording));
-        Scope scope = Scope.open()) {
-      return piece(recording, saved.tensor(CODES));
-    }
-  }
-
-  private Piece piece(int recording, Tensor codes) {
-    int[] flat = codes.to(DType.I32).toInts();
-    int frames = Math.toIntExact(codes.size(1));
-    int[][] books = new int[Math.toIntExact(codes.size(0))][];
-    for (int k = 0; k < books.length; k++) {
-      books[k] = Arrays.copyOfRange(flat, k * frames, (k + 1) * frames);
-    }
+  /** Its description and tags, as one text. */
+  private String text(int recording) {
     var words = new ArrayList<String>();
     if (!dataset.text(recording).isBlank()) {
       words.add(dataset.text(recording).strip());
     }
     words.addAll(dataset.tags(recording));
-    return new Piece(recording, books, String.join(", ", words));
-  }
-
-  private boolean isCoded(int recording) {
-    if (!Files.exists(file(recording))) {
-      return false;
-    }
-    try (Safetensors saved = Safetensors.open(file(recording))) {
-      return madeBy.equals(saved.metadata().get(MADE_BY));
-    } catch (TensorException e) {
-      return false;
-    }
-  }
-
-  private Path file(int recording) {
-    return folder.resolve(dataset.isrc(recording) + ".safetensors");
+    return String.join(", ", words);
   }
 }

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.TreeMap;
 import org.descant.models.published.TunedModel;
 import org.descant.shards.Dataset;
+import org.descant.shards.FieldType;
 import org.descant.training.Plan;
 import org.descant.training.Planning;
 import org.descant.training.Progress;
@@ -138,8 +139,9 @@ public final class TunePlan {
         trained.stream().mapToLong(codes::frames).sum()
             + heldOut.stream().mapToLong(codes::frames).sum();
     double seconds = frames / weights.model().codec().frameRate();
-    long bytes = frames * weights.model().config().codebooks() * Integer.BYTES;
-    return new Plan.Coding(seconds, speed, bytes, bytes, seconds / speed);
+    long bytes = frames * weights.model().config().codebooks() * FieldType.U16.bytes();
+    // On disk recording by recording, and for a moment in the field too; mapped, not in memory.
+    return new Plan.Coding(seconds, speed, 2 * bytes, 0, seconds / speed);
   }
 
   /** An adapter alone, or a copy of the whole base with fp32 in it. */

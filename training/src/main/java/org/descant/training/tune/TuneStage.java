@@ -2,6 +2,7 @@ package org.descant.training.tune;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -251,14 +252,8 @@ final class TuneStage implements Learner<TuneStage.Batch>, AutoCloseable {
   }
 
   private long[] slice(TuneCodes.Piece piece, int from) {
-    int frames = recipe.tune().frames();
-    long[] flat = new long[piece.codes().length * frames];
-    for (int k = 0; k < piece.codes().length; k++) {
-      for (int t = 0; t < frames; t++) {
-        flat[k * frames + t] = piece.codes()[k][from + t];
-      }
-    }
-    return flat;
+    int[][] codes = piece.codes().between(from, from + recipe.tune().frames());
+    return Arrays.stream(codes).flatMapToInt(Arrays::stream).asLongStream().toArray();
   }
 
   @Override

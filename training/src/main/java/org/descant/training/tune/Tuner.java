@@ -16,6 +16,7 @@ import org.descant.lab.RunStatus;
 import org.descant.models.ModelException;
 import org.descant.models.published.TunedModel;
 import org.descant.shards.Dataset;
+import org.descant.shards.FieldFile;
 import org.descant.tensor.MatrixPeak;
 import org.descant.tensor.NativeRuntime;
 import org.descant.tensor.Precision;
@@ -50,6 +51,7 @@ public final class Tuner {
   private final Dataset dataset;
   private final Path path;
   private final Progress progress;
+  private boolean again;
   private volatile boolean stopRequested;
 
   /**
@@ -111,6 +113,13 @@ public final class Tuner {
           "%s is not what %s was tuned from any more; put that model back"
               .formatted(base, record.id()));
     }
+  }
+
+  /**
+   * Codes recordings even where their codes lie beside the sound, and fails if those are others.
+   */
+  public void codeAgain() {
+    again = true;
   }
 
   /** Asks the run to stop after its present step, with a checkpoint. Returns at once. */
@@ -196,6 +205,7 @@ public final class Tuner {
 
   /** The record to go on with, or a new one with everything resolved. */
   private RunRecord begin(RunFolder folder, TunedModel.Base base) {
+    Trainer.requireWritable(dataset);
     RunRecord record;
     String code = Trainer.codeTree();
     if (RunFolder.isRun(path)) {
@@ -273,10 +283,10 @@ public final class Tuner {
     try (TunedWeights weights = weights(recipe);
         CheckpointWriter writer = new CheckpointWriter(checkpoints, folder::event)) {
       var codes = new TuneCodes(weights.model(), dataset, path, base.contentHash());
-      List<TuneCodes.Piece> learned = code(codes, folder, recipe, false);
-      List<TuneCodes.Piece> measured = learned == null ? null : code(codes, folder, recipe, true);
+      FieldFile coded =
+          codes.code(again, recipe.logEvery(), folder::log, progress, () -> stopRequested);
       begin = timed(facts, TuneCodes.NAME, begin);
-      if (learned == null || measured == null) {
+      if (coded == null) {
         return ended(folder, record, RunStatus.STOPPED, facts);
       }
       var around =
@@ -291,58 +301,57 @@ public final class Tuner {
               writer,
               Replicas.ALONE);
       Map<String, String> metadata = metadata(record, base);
-      try (var stage =
-          new TuneStage(
-              recipe,
-              dataset,
-              Path.of(recipe.base()),
-              weights,
-              around,
-              metadata,
-              learned,
-              measured)) {
-        Checkpoints.@Nullable Saved saved = checkpoints.latest().orElse(null);
-        progress.note(
-            "%s: %s; %d recordings, %d held out; %s, %d threads%s%s"
-                .formatted(
-                    record.id(),
-                    weights.described(),
-                    learned.size(),
-                    measured.size(),
-                    recipe.precision(),
-                    recipe.threads(),
-                    stage.hasTexts() ? "" : "; no tokenizer.json or no texts: nothing is told",
-                    saved == null ? "" : "; goes on after step " + saved.facts().step()));
-        facts.put("order." + TuneStage.NAME, stage.order().fingerprint());
-        var seen = new Fingerprint();
-        long last = stage.train(saved, seen, path);
-        timed(facts, TuneStage.NAME, begin);
-        if (last == Loop.STOPPED) {
-          return ended(folder, record, RunStatus.STOPPED, facts);
+      try (coded) {
+        facts.put(Trainer.FIELDS, List.of(coded.spec().name()));
+        List<TuneCodes.Piece> learned = pieces(codes, coded, recipe, false);
+        List<TuneCodes.Piece> measured = pieces(codes, coded, recipe, true);
+        try (var stage =
+            new TuneStage(
+                recipe,
+                dataset,
+                Path.of(recipe.base()),
+                weights,
+                around,
+                metadata,
+                learned,
+                measured)) {
+          Checkpoints.@Nullable Saved saved = checkpoints.latest().orElse(null);
+          progress.note(
+              "%s: %s; %d recordings, %d held out; %s, %d threads%s%s"
+                  .formatted(
+                      record.id(),
+                      weights.described(),
+                      learned.size(),
+                      measured.size(),
+                      recipe.precision(),
+                      recipe.threads(),
+                      stage.hasTexts() ? "" : "; no tokenizer.json or no texts: nothing is told",
+                      saved == null ? "" : "; goes on after step " + saved.facts().step()));
+          facts.put("order." + TuneStage.NAME, stage.order().fingerprint());
+          var seen = new Fingerprint();
+          long last = stage.train(saved, seen, path);
+          timed(facts, TuneStage.NAME, begin);
+          if (last == Loop.STOPPED) {
+            return ended(folder, record, RunStatus.STOPPED, facts);
+          }
+          Seen what = Seen.upTo(path, last);
+          facts.put("sequencesSeen", what.counts(TuneStage.NAME));
+          facts.put("skippedSteps", what.skippedSteps());
+          facts.put("orderSeen", seen.toString());
+          TreeMap<String, Double> figures = figures();
+          facts.putAll(figures);
+          facts.put("model", ship(record, recipe, base, weights, metadata, figures).id());
+          return ended(folder, record, RunStatus.FINISHED, facts);
         }
-        Seen what = Seen.upTo(path, last);
-        facts.put("sequencesSeen", what.counts(TuneStage.NAME));
-        facts.put("skippedSteps", what.skippedSteps());
-        facts.put("orderSeen", seen.toString());
-        TreeMap<String, Double> figures = figures();
-        facts.putAll(figures);
-        facts.put("model", ship(record, recipe, base, weights, metadata, figures).id());
-        return ended(folder, record, RunStatus.FINISHED, facts);
       }
     }
   }
 
-  /** The pieces that are long enough; null when a stop was asked for. */
-  private @Nullable List<TuneCodes.Piece> code(
-      TuneCodes codes, RunFolder folder, TuneRecipe recipe, boolean held) {
-    List<TuneCodes.Piece> pieces =
-        codes.code(
-            recordings(recipe, dataset, held),
-            recipe.logEvery(),
-            folder::log,
-            progress,
-            () -> stopRequested);
-    return pieces == null ? null : longEnough(pieces, recipe, held, dataset, progress);
+  /** The pieces that are long enough. */
+  private List<TuneCodes.Piece> pieces(
+      TuneCodes codes, FieldFile coded, TuneRecipe recipe, boolean held) {
+    return longEnough(
+        codes.pieces(coded, recordings(recipe, dataset, held)), recipe, held, dataset, progress);
   }
 
   /** Leaves out, and names, what is shorter than an excerpt. */

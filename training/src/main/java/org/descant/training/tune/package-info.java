@@ -4,8 +4,8 @@
  * encoder and codec never change.
  *
  * <pre>
- * Dataset ─▶ TuneCodes: tokens/ISRC.safetensors ─▶ TuneStage, a Learner of the loop
- *                                                     └▶ TunedWeights: AdapterWeights | DecoderWeights
+ * Dataset ─▶ TuneCodes: a field of the dataset ─▶ TuneStage, a Learner of the loop
+ *                                                   └▶ TunedWeights: AdapterWeights | DecoderWeights
  * Tuner: the run folder, its record, what ships
  * </pre>
  *

@@ -41,7 +41,7 @@ class FlowStageTest {
   /** Three recordings whose latents are slow waves of their own shape, the last held out. */
   private static Tokens tokens() {
     var coded = new ArrayList<Tokens.Coded>();
-    var latents = new ArrayList<CodecLatents>();
+    var latents = new ArrayList<Latents>();
     for (int recording = 0; recording < 3; recording++) {
       SplittableRandom random = new SplittableRandom(recording);
       float[] rows = new float[FRAMES * LATENT];
@@ -49,14 +49,14 @@ class FlowStageTest {
       for (int i = 0; i < rows.length; i++) {
         rows[i] = (float) (1.4 * Math.sin(2 * Math.PI * (i / LATENT / 16.0 + shift) + i % LATENT));
       }
-      latents.add(new CodecLatents(rows, LATENT));
+      latents.add(new Latents.Held(new CodecLatents(rows, LATENT)));
       int[] energy = new int[FRAMES];
       Arrays.setAll(energy, t -> t / 16 % 4);
       coded.add(
           new Tokens.Coded(
               recording,
               new Copy(0, 0, 1),
-              new int[1][FRAMES],
+              new Codes.Held(new int[1][FRAMES]),
               FrameConditions.from(43, List.of(), List.of(), List.of(), energy),
               new GlobalConditions(2, true, List.of("a", "b"), "waves", null),
               latents.getLast()));
@@ -66,11 +66,11 @@ class FlowStageTest {
         new Tokens.Coded(
             0,
             new Copy(1, 2, 1.1),
-            new int[1][270],
+            new Codes.Held(new int[1][270]),
             coded.getFirst().frames().slice(0, 270),
             coded.getFirst().global(),
-            new CodecLatents(new float[270 * LATENT], LATENT)));
-    return new Tokens(trained, coded.subList(2, 3), latents);
+            new Latents.Held(new CodecLatents(new float[270 * LATENT], LATENT))));
+    return new Tokens(trained, coded.subList(2, 3), latents, List.of());
   }
 
   private static <R> R with(Tokens tokens, String seed, Function<FlowStage, R> use) {
@@ -152,7 +152,7 @@ class FlowStageTest {
 
   @Test
   void nothingToLearnFromIsRefused() {
-    var nothing = new Tokens(List.of(), List.of(), List.of());
+    var nothing = new Tokens(List.of(), List.of(), List.of(), List.of());
     assertThatThrownBy(() -> with(nothing, "1", stage -> stage))
         .isInstanceOf(TrainingException.class)
         .hasMessageContaining("no recording");

@@ -38,6 +38,7 @@ import org.descant.training.Seen;
 import org.descant.training.Small;
 import org.descant.training.TrainingException;
 import org.descant.training.recipe.RecipeText;
+import org.descant.training.stage.Codes;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -454,7 +455,8 @@ class TunerTest {
     refuses(TuneRecipe.LORA, "base=" + temporary.resolve("nowhere"), "nowhere");
     refuses(TuneRecipe.LORA, "adapter.targets=w_proj", "w_proj");
     try (Dataset dataset = Dataset.open(data)) {
-      List<TuneCodes.Piece> brief = List.of(new TuneCodes.Piece(0, new int[4][39], ""));
+      List<TuneCodes.Piece> brief =
+          List.of(new TuneCodes.Piece(0, new Codes.Held(new int[4][39]), ""));
       assertThat(Tuner.longEnough(brief, recipe(TuneRecipe.FULL), true, dataset, Progress.NONE))
           .isEmpty();
       assertThatThrownBy(
