@@ -94,7 +94,7 @@ public final class Replay {
   /** Why the bits may differ, before anything is run: other code, libraries or processor. */
   public static List<String> cautions(RunRecord record) {
     var cautions = new ArrayList<String>();
-    String code = Trainer.codeTree();
+    String code = Basis.codeTree();
     if (!code.equals(record.codeTree())) {
       cautions.add(
           "the code is another: tree %s then, %s now"
@@ -106,12 +106,12 @@ public final class Replay {
               .formatted(workers));
     }
     NativeRuntime.Description runtime = NativeRuntime.describe();
-    if (!Trainer.processor(runtime).equals(record.processor())) {
+    if (!Basis.processor(runtime).equals(record.processor())) {
       cautions.add(
           "the processor is another: %s then, %s now"
-              .formatted(record.processor(), Trainer.processor(runtime)));
+              .formatted(record.processor(), Basis.processor(runtime)));
     }
-    Map<String, String> now = new TreeMap<>(Trainer.libraries(runtime));
+    Map<String, String> now = new TreeMap<>(Basis.libraries(runtime));
     now.forEach((name, version) -> {
       String then = record.libraries().get(name);
       if (!version.equals(then)) {

@@ -12,21 +12,18 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Consumer;
-import org.descant.audio.Pcm;
 import org.descant.lab.Lab;
 import org.descant.lab.MetricLine;
 import org.descant.lab.RunEvent;
 import org.descant.lab.RunFolder;
 import org.descant.lab.RunRecord;
 import org.descant.lab.RunStatus;
-import org.descant.models.HouseModel;
 import org.descant.models.ModelCard;
 import org.descant.shards.Dataset;
 import org.descant.tensor.MatrixPeak;
 import org.descant.tensor.NativeRuntime;
 import org.descant.tensor.PeerLostException;
 import org.descant.tensor.Precision;
-import org.descant.tensor.Tensor;
 import org.descant.training.loop.Checkpoints;
 import org.descant.training.loop.Fingerprint;
 import org.descant.training.loop.Loop;
@@ -259,30 +256,6 @@ public final class Trainer {
     }
   }
 
-  /** The hash of all code that a run's bits depend on. */
-  public static String codeTree() {
-    return CodeTree.of(
-        List.of(Tensor.class, HouseModel.class, Dataset.class, Pcm.class, Trainer.class));
-  }
-
-  /** All that coded sound depends on beside codec and sound: code, libraries, machine, threads. */
-  public static String basis() {
-    NativeRuntime.Description runtime = NativeRuntime.describe();
-    return "code %s\nlibraries %s\nprocessor %s\nthreads %d"
-        .formatted(
-            codeTree(), new TreeMap<>(libraries(runtime)), processor(runtime), runtime.threads());
-  }
-
-  /** How a record names this machine's kind of processor. */
-  public static String processor(NativeRuntime.Description runtime) {
-    return runtime.cpu() + ", " + runtime.vectorInstructions();
-  }
-
-  /** The versions of what the bits depend on beside our own code. */
-  public static Map<String, String> libraries(NativeRuntime.Description runtime) {
-    return Map.of("libtorch", runtime.libtorch(), "java", Runtime.version().toString());
-  }
-
   /**
    * A recipe with nothing left to choose.
    *
@@ -314,7 +287,7 @@ public final class Trainer {
 
   /** The record to go on with, or a new one with everything resolved. */
   private RunRecord begin(RunFolder folder) {
-    String code = codeTree();
+    String code = Basis.codeTree();
     RunRecord record;
     if (RunFolder.isRun(path)) {
       record = RunFolder.record(path);
@@ -345,8 +318,8 @@ public final class Trainer {
               dataset.manifest().root(),
               recipe.seed(),
               code,
-              libraries(runtime),
-              processor(runtime),
+              Basis.libraries(runtime),
+              Basis.processor(runtime),
               threads,
               RunStatus.RUNNING,
               Instant.now(),

@@ -14,7 +14,7 @@ import org.descant.shards.FieldFile;
 import org.descant.shards.FieldSpec;
 import org.descant.shards.FieldType;
 import org.descant.shards.FieldWriter;
-import org.descant.training.Trainer;
+import org.descant.training.Basis;
 import org.descant.training.TrainingException;
 import org.descant.training.loop.Learner;
 import org.descant.training.loop.Meter;
@@ -74,7 +74,7 @@ public final class TokenStage {
   }
 
   private Needed needed() {
-    String basis = Trainer.basis();
+    String basis = Basis.text();
     long compared = Long.parseLong(new Sha256().add(basis).hex().substring(0, COMPARED_DIGITS), 16);
     if (!setting.replicas().agree(compared)) {
       // Machines of several kinds: what they make together is this run's own.

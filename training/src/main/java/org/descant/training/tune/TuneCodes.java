@@ -20,8 +20,8 @@ import org.descant.shards.FieldWriter;
 import org.descant.tensor.DType;
 import org.descant.tensor.Scope;
 import org.descant.tensor.Tensor;
+import org.descant.training.Basis;
 import org.descant.training.Progress;
-import org.descant.training.Trainer;
 import org.descant.training.loop.Learner;
 import org.descant.training.loop.Meter;
 import org.descant.training.loop.Prefetch;
@@ -70,7 +70,7 @@ final class TuneCodes {
             "codes",
             FieldType.U16,
             model.config().codebooks(),
-            "base %s\n%s".formatted(base, Trainer.basis()));
+            "base %s\n%s".formatted(base, Basis.text()));
   }
 
   /** A recording as the codec takes it, made ahead. */

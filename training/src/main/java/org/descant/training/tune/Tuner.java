@@ -20,6 +20,7 @@ import org.descant.shards.FieldFile;
 import org.descant.tensor.MatrixPeak;
 import org.descant.tensor.NativeRuntime;
 import org.descant.tensor.Precision;
+import org.descant.training.Basis;
 import org.descant.training.Progress;
 import org.descant.training.Seen;
 import org.descant.training.Trainer;
@@ -207,7 +208,7 @@ public final class Tuner {
   private RunRecord begin(RunFolder folder, TunedModel.Base base) {
     Trainer.requireWritable(dataset);
     RunRecord record;
-    String code = Trainer.codeTree();
+    String code = Basis.codeTree();
     if (RunFolder.isRun(path)) {
       record = RunFolder.record(path);
       if (!record.codeTree().equals(code)) {
@@ -232,8 +233,8 @@ public final class Tuner {
               dataset.manifest().root(),
               recipe.seed(),
               code,
-              Trainer.libraries(runtime),
-              Trainer.processor(runtime),
+              Basis.libraries(runtime),
+              Basis.processor(runtime),
               recipe.threads(),
               RunStatus.RUNNING,
               Instant.now(),
