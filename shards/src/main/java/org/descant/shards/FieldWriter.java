@@ -125,7 +125,7 @@ public final class FieldWriter {
             && !there.sha256(recording).equals(Hashes.hexOf(part(recording)))) {
           throw new ShardException(
               ("field '%s' has other values of recording %s than were made now, by what has the"
-                   + " same name; verify the dataset, and remove the field's file")
+                      + " same name; verify the dataset, and remove the field's file")
                   .formatted(spec.name(), dataset.isrc(recording)));
         }
       }
