@@ -80,6 +80,9 @@ final class DemoCommand implements Callable<Integer> {
   private static final String RECIPE = "house-tiny";
   private static final double SECONDS = 10;
 
+  /** Seeds that are tried where clips come out too close to a recording. */
+  private static final int SEEDS_MAX = 3;
+
   @ParentCommand Invocation main = new Invocation();
 
   @Option(
@@ -301,23 +304,40 @@ final class DemoCommand implements Callable<Integer> {
   }
 
   private Clip generate(Platform.Player player, Output out) {
-    Order order =
-        catalog == null
-            ? new Order(
-                "a warm, unhurried evening with soft drums and electric piano",
-                SECONDS,
-                84d,
-                "D minor",
-                List.of("lofi", "warm"),
-                openStyle(player.delivery()),
-                seed)
-            : new Order("", SECONDS, null, null, List.of(), null, seed);
-    out.say("   asked: %s", order);
-    Clip clip = GenerateCommand.make(player.delivery(), order, out);
+    Clip clip = made(player.delivery(), out);
     GenerateCommand.print(out, clip);
     out.say("   %s", clip.wav());
     out.say("   %s", clip.flac());
     return clip;
+  }
+
+  /** Asks with the next seed where a clip came out too close to a recording. */
+  private Clip made(Delivery delivery, Output out) {
+    for (int attempt = 0; ; attempt++) {
+      Order order = order(delivery, seed + attempt);
+      out.say("   asked: %s", order);
+      try {
+        return GenerateCommand.make(delivery, order, out);
+      } catch (RefusedException refused) {
+        if (!refused.isByChance() || attempt == SEEDS_MAX - 1) {
+          throw refused;
+        }
+        out.say("   %s", String.valueOf(refused.getMessage()));
+      }
+    }
+  }
+
+  private Order order(Delivery delivery, long number) {
+    return catalog == null
+        ? new Order(
+            "a warm, unhurried evening with soft drums and electric piano",
+            SECONDS,
+            84d,
+            "D minor",
+            List.of("lofi", "warm"),
+            openStyle(delivery),
+            number)
+        : new Order("", SECONDS, null, null, List.of(), null, number);
   }
 
   /** A lofi recording whose style is open, as somebody on the page would choose it. */

@@ -49,12 +49,7 @@ final class CopyCheck {
       }
     }
     if (longest.seconds() > Delivery.COPIED_SECONDS_MAX) {
-      throw new RefusedException(
-          "This one came out too close to an existing recording, so it is not delivered; another"
-              + " seed gives another clip.",
-          List.of(
-              "%.1f s are like %s; %.0f s is the most that may be."
-                  .formatted(longest.seconds(), longest.recording(), Delivery.COPIED_SECONDS_MAX)));
+      throw RefusedException.ofCopy(longest);
     }
     return longest;
   }

@@ -2,15 +2,35 @@ package org.descant.serving;
 
 import java.util.List;
 
-/** Somebody has not agreed. Carries the reasons, in sentences made for the person who asked. */
+/**
+ * Somebody has not agreed, or a clip repeats a recording. Carries the reasons, in sentences made
+ * for the person who asked.
+ */
 public final class RefusedException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
   private final transient List<String> reasons;
+  private final boolean byChance;
 
   public RefusedException(String sentence, List<String> reasons) {
+    this(sentence, reasons, false);
+  }
+
+  private RefusedException(String sentence, List<String> reasons, boolean byChance) {
     super(sentence);
     this.reasons = List.copyOf(reasons);
+    this.byChance = byChance;
+  }
+
+  /** The refusal to deliver a clip that repeats a recording. */
+  static RefusedException ofCopy(Clip.Copied copied) {
+    return new RefusedException(
+        "This one came out too close to an existing recording, so it is not delivered; another"
+            + " seed gives another clip.",
+        List.of(
+            "%.1f s are like %s; %.0f s is the most that may be."
+                .formatted(copied.seconds(), copied.recording(), Delivery.COPIED_SECONDS_MAX)),
+        true);
   }
 
   /** The refusal to play a model that was pulled from a hub. */
@@ -43,5 +63,10 @@ public final class RefusedException extends RuntimeException {
 
   public List<String> reasons() {
     return reasons;
+  }
+
+  /** Whether the same request with another seed may well be delivered. */
+  public boolean isByChance() {
+    return byChance;
   }
 }

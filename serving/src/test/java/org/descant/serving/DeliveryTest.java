@@ -786,8 +786,9 @@ class DeliveryTest {
     Order copying = afterClipOf(home.house().catalog().audio(TestHouse.BO));
     Delivery.Session session = delivery.open(copying);
     assertThatThrownBy(() -> session.run(TestHouse.SILENT))
-        .isInstanceOf(RefusedException.class)
-        .hasMessageContaining("too close to an existing recording");
+        .hasMessageContaining("too close to an existing recording")
+        .isInstanceOfSatisfying(
+            RefusedException.class, refused -> assertThat(refused.isByChance()).isTrue());
     assertNothingIsLeft(session);
 
     Clip other = made(afterClipOf(TestHouse.tune(10, 5)));
