@@ -1,7 +1,7 @@
 /**
- * What a model is worth: how its codec sounds beside Opus, whether its clips have the tempo and key
- * that were asked for, how much of them is copied, how near they are to the music it learned from,
- * and how far its attribution can be trusted.
+ * What a model is worth: how its codec sounds beside Opus, whether its clips have the tempo, key
+ * and melody that were asked for, how much of them is copied, how near they are to the music it
+ * learned from, and how far its attribution can be trusted.
  *
  * <pre>
  *   model folder + dataset → ModelEvaluation → evaluation.json, pictures

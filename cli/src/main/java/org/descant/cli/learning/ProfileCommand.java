@@ -14,8 +14,6 @@ import java.util.function.BiFunction;
 import org.descant.cli.platform.Exit;
 import org.descant.cli.platform.Output;
 import org.descant.cli.platform.Scratch;
-import org.descant.cli.platform.Steps;
-import org.descant.cli.platform.UsageException;
 import org.descant.lab.Span;
 import org.descant.lab.TraceSummary;
 import org.descant.shards.Dataset;
@@ -104,7 +102,7 @@ final class ProfileCommand implements Callable<Integer> {
 
   private Profile.Recorded record(Path home, BiFunction<Dataset, Path, Profile.Recorded> recorder)
       throws IOException {
-    try (Dataset opened = Dataset.open(datasetFolder(home));
+    try (Dataset opened = Dataset.open(TrainCommand.datasetFolder(home, dataset));
         Scratch scratch = new Scratch(home, "profile")) {
       return recorder.apply(opened, scratch.folder().resolve("run"));
     }
@@ -118,19 +116,6 @@ final class ProfileCommand implements Callable<Integer> {
   /** A recipe that tunes a model has one stage. */
   private String stageName() {
     return TrainTune.takes(recipe) ? "tune" : stage.name().toLowerCase(Locale.ROOT);
-  }
-
-  private Path datasetFolder(Path home) {
-    if (dataset != null) {
-      return Steps.dataset(home, dataset);
-    }
-    return Steps.datasetFolders(home).stream()
-        .findFirst()
-        .orElseThrow(() ->
-            new UsageException(
-                "There is no dataset in "
-                    + home
-                    + "; build one with `descant dataset build NAME`."));
   }
 
   private void print(

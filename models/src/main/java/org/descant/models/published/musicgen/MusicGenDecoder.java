@@ -130,8 +130,9 @@ public final class MusicGenDecoder implements AutoCloseable {
     this.lanes = lanes;
     if (lanes < 1 || config.lanes(lanes) != lanes || (form == Form.PLAIN && lanes > 1)) {
       throw new ModelException(
-          "%d lanes do not divide %d heads and an inner width of %d, or the form is %s; take 1."
-              .formatted(lanes, config.heads(), config.inner(), form));
+          ("%d lanes do not divide %d heads, an inner width of %d and a vocabulary of %d, or the"
+                  + " form is %s; take 1.")
+              .formatted(lanes, config.heads(), config.inner(), config.vocabulary(), form));
     }
     if (form == Form.PLAIN) {
       MusicGenConfig.requireTunable(root);
