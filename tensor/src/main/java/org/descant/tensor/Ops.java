@@ -44,6 +44,7 @@ final class Ops {
   private static final OperatorHandle EXIT_RANGE;
   private static final OperatorHandle PACKED_PREPACK;
   private static final OperatorHandle PACKED_LINEAR;
+  private static final OperatorHandle SOFTMAX_GRADIENT;
   private static final Type.TypePtr TENSOR_TYPE;
 
   static {
@@ -61,6 +62,7 @@ final class Ops {
     EXIT_RANGE = find("profiler::_record_function_exit", "_RecordFunction");
     PACKED_PREPACK = find("prepacked::linear_clamp_prepack");
     PACKED_LINEAR = find("prepacked::linear_clamp_run");
+    SOFTMAX_GRADIENT = find("aten::_softmax_backward_data", "out");
     TENSOR_TYPE = tensorType();
   }
 
@@ -178,6 +180,21 @@ final class Ops {
       org.bytedeco.pytorch.Tensor input, IValue packed) {
     IValueVector stack = call(PACKED_LINEAR, new IValue(input), packed);
     return new org.bytedeco.pytorch.Tensor(stack.get(0).toTensor());
+  }
+
+  /** gradient = chances × (gradient − Σ gradient × chances), row by row; gives the gradient. */
+  static org.bytedeco.pytorch.Tensor softmaxGradient(
+      org.bytedeco.pytorch.Tensor gradient, org.bytedeco.pytorch.Tensor chances) {
+    try (PointerScope scope = new PointerScope()) {
+      call(
+          SOFTMAX_GRADIENT,
+          new IValue(gradient),
+          new IValue(chances),
+          new IValue(-1L),
+          new IValue((long) chances.scalar_type().value),
+          new IValue(gradient));
+    }
+    return gradient;
   }
 
   /** Calls an operator; its results replace the arguments on the returned stack. */

@@ -7,10 +7,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Causal self-attention from projected queries, keys and values to what is seen, as one operation
  * with a gradient of its own: rotary positions (Su et al., "RoFormer", 2021) are turned while
- * queries and keys are laid out for the products, products write where their results belong, and
- * the softmax's gradient uses the row sum of output times gradient (Dao et al., "FlashAttention",
- * 2022). Against the same in separate operators it saves about half of what is not a product. Query
- * rows go chunk by chunk as in {@link Attention#causal}. Stateless.
+ * queries and keys are laid out for the products, and products, softmax and its gradient write
+ * where their results belong. Against the same in separate operators it saves about half of what is
+ * not a product. Query rows go chunk by chunk as in {@link Attention#causal}. Stateless.
  */
 public final class SelfAttention {
   private SelfAttention() {}
@@ -71,7 +70,7 @@ public final class SelfAttention {
     }
     return learns
         ? HandGradient.attach(
-            value, List.of(projected), gradient -> List.of(pass.backward(value, gradient)))
+            value, List.of(projected), gradient -> List.of(pass.backward(gradient)))
         : value;
   }
 
@@ -147,6 +146,11 @@ public final class SelfAttention {
       return of.narrow(0, from, count).view(count * batch, time, width);
     }
 
+    /** The first rows of matrices as columns; laid out by rows, which products read as it is. */
+    private static Tensor columns(Tensor matrices, long count) {
+      return matrices.narrow(1, 0, count).contiguous().transpose(1, 2);
+    }
+
     private Tensor shared(Tensor matrices) {
       long times = heads / keyValueHeads;
       return times == 1
@@ -175,11 +179,12 @@ public final class SelfAttention {
         long rows = Math.min(Attention.CHUNK, time - from);
         long to = from + rows;
         try (Scope scope = Scope.open()) {
-          Tensor scores =
-              q.narrow(1, from, rows)
-                  .bmmPlus(
-                      Attention.mask(rows, to, type), k.narrow(1, 0, to).transpose(1, 2), scale);
-          Tensor chances = scores.softmax(-1);
+          Tensor chances =
+              Tensor.empty(type, (long) heads * batch, rows, to)
+                  .setBatchProduct(q.narrow(1, from, rows), columns(k, to), scale);
+          // Only the chunk's own keys can lie after a query.
+          chances.narrow(2, from, rows).addInPlace(Attention.mask(rows, rows, type));
+          chances.softmaxInPlace();
           resultByHead
               .narrow(2, from, rows)
               .copyFrom(chances.matmul(v.narrow(1, 0, to)).view(heads, batch, rows, width));
@@ -191,15 +196,11 @@ public final class SelfAttention {
       return result;
     }
 
-    /**
-     * @param seen what {@link #forward} gave
-     */
-    Tensor backward(Tensor seen, Tensor gradient) {
-      Tensor dSeen = gradient.to(type).reshape(batch, time, heads * width);
-      Tensor dOut = byHead(dSeen).contiguous().view(heads * batch, time, width);
-      // Of each row, output · gradient: what its softmax takes away from all its scores.
-      Tensor dots =
-          byHead(dSeen.mul(seen)).sum(3, true).reshape(heads * batch, time, 1).mulInPlace(-1);
+    Tensor backward(Tensor gradient) {
+      Tensor dOut =
+          byHead(gradient.to(type).reshape(batch, time, heads * width))
+              .contiguous()
+              .view(heads * batch, time, width);
       long turned = heads + keyValueHeads;
       Tensor dLaid = Tensor.empty(type, turned + keyValueHeads, batch, time, width);
       boolean sharing = heads != keyValueHeads;
@@ -216,15 +217,15 @@ public final class SelfAttention {
         long to = from + rows;
         try (Scope scope = Scope.open()) {
           Tensor chances = probabilities.get(i);
-          Tensor dRows = dOut.narrow(1, from, rows);
+          Tensor dRows = dOut.narrow(1, from, rows).contiguous();
           Tensor dScores =
-              dRows
-                  .bmmPlus(dots.narrow(1, from, rows), v.narrow(1, 0, to).transpose(1, 2), 1)
-                  .mulInPlace(chances);
+              Tensor.empty(type, (long) heads * batch, rows, to)
+                  .setBatchProduct(dRows, columns(v, to), 1)
+                  .softmaxGradientInPlace(chances);
           dQ.narrow(1, from, rows).setBatchProduct(dScores, k.narrow(1, 0, to), scale);
           Tensor dKeys = dK.narrow(1, 0, to);
           Tensor dValues = dV.narrow(1, 0, to);
-          Tensor queries = q.narrow(1, from, rows);
+          Tensor queries = q.narrow(1, from, rows).contiguous();
           if (to == time) {
             dKeys.setBatchProduct(dScores.transpose(1, 2), queries, scale);
             dValues.setBatchProduct(chances.transpose(1, 2), dRows, 1);

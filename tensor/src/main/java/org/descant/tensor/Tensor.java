@@ -1376,6 +1376,21 @@ public final class Tensor implements AutoCloseable {
     return op("softmax", () -> unwrap().softmax(dim, Ops.NO_DTYPE));
   }
 
+  /** Softmax over the last dimension, in place of the scores. */
+  Tensor softmaxInPlace() {
+    return change(
+        "softmaxInPlace", () -> torch.softmax_out(unwrap(), unwrap(), dim() - 1, Ops.NO_DTYPE));
+  }
+
+  /**
+   * Gradient of scores in place of that of their softmax over the last dimension.
+   *
+   * @param chances the softmax
+   */
+  Tensor softmaxGradientInPlace(Tensor chances) {
+    return change("softmaxGradientInPlace", () -> Ops.softmaxGradient(unwrap(), chances.unwrap()));
+  }
+
   public Tensor logSoftmax(int dim) {
     return op("logSoftmax", () -> unwrap().log_softmax(dim, Ops.NO_DTYPE));
   }
