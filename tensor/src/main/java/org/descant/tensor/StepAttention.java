@@ -5,19 +5,19 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The self-attention of a whole decoder, one position at a time: takes query, key and value as one
- * product gives them, keeps keys and values of each layer, and attends over all of the past. fp32
- * on the CPU, without gradients.
+ * The self-attention of a whole decoder, one position at a time after those it begins with: takes
+ * query, key and value as one product gives them, keeps keys and values of each layer, and attends
+ * over all of the past. fp32 on the CPU, without gradients.
  *
  * <p>The numbers are those of {@link Attention#causal}. Every layer attends once, then {@link
- * #advance} goes to the next position. Belongs to one decoding session and its thread.
+ * #advance} goes on to the next position. Belongs to one decoding session and its thread.
  */
 public final class StepAttention implements AutoCloseable {
   private final long rows;
   private final long heads;
   private final long capacity;
   private final long width;
-  private final List<Tensor> owned = new ArrayList<>();
+  private final List<Tensor> owned = new ArrayList<>(); // keys, then values of each layer
   private final MemorySegment[] keys; // a layer's [rows, heads, capacity, width]
   private final MemorySegment[] values;
   private final HeadProducts products;
@@ -92,9 +92,32 @@ public final class StepAttention implements AutoCloseable {
         null);
   }
 
-  /** Goes to the next position. */
-  public void advance() {
-    length++;
+  /**
+   * Keeps the keys and values of the first positions in a layer, and attends from all of them at
+   * once. When every layer has, {@link #advance} by as many.
+   *
+   * @param joined [rows × positions, 3 × heads × width], fp32, a row's positions below one another
+   * @return [rows × positions, heads × width]
+   */
+  public Tensor attendAll(int layer, Tensor joined, long positions) {
+    if (length > 0 || positions > capacity) {
+      throw new TensorException(
+          "Positions 0 to %d cannot be filled: %d are, of %d."
+              .formatted(positions - 1, length, capacity));
+    }
+    Tensor heard = joined.view(rows, positions, 3, heads, width).permute(2, 0, 3, 1, 4);
+    Tensor key = heard.select(0, 1);
+    Tensor value = heard.select(0, 2);
+    owned.get(2 * layer).narrow(2, 0, positions).copyFrom(key);
+    owned.get(2 * layer + 1).narrow(2, 0, positions).copyFrom(value);
+    return Attention.causal(heard.select(0, 0), key, value)
+        .transpose(1, 2)
+        .reshape(rows * positions, heads * width);
+  }
+
+  /** Goes on by some positions. */
+  public void advance(long positions) {
+    length += positions;
   }
 
   @Override

@@ -120,7 +120,7 @@ class AttentionTest {
           assertThat(other.allFinite()).isTrue();
           Tensor out = steps.attend(0, column);
           assertThat(worst(out.view(2, 4, 16), expected.select(2, t))).isLessThan(2e-6);
-          steps.advance();
+          steps.advance(1);
           assertThat(steps.length()).isEqualTo(t + 1L);
         }
         assertThatThrownBy(() -> steps.attend(0, Tensor.zeros(2, 192)))
@@ -132,6 +132,35 @@ class AttentionTest {
             .isInstanceOf(TensorException.class)
             .hasMessageContaining("[2, 192]");
       }
+    }
+  }
+
+  @Test
+  void aFilledPastIsThatOfItsSteps() {
+    try (SeededRandom random = new SeededRandom(3);
+        Scope scope = Scope.open();
+        NoGrad noGrad = NoGrad.open();
+        StepAttention steps = new StepAttention(2, 2, 4, 20, 16)) {
+      Tensor joined = random.normal(2, 20, 3, 4, 16); // batch, time, q k v, heads, width
+      Tensor each = joined.permute(2, 0, 3, 1, 4);
+      Tensor expected = Attention.causal(each.select(0, 0), each.select(0, 1), each.select(0, 2));
+      for (int layer = 1; layer >= 0; layer--) {
+        Tensor begun = joined.narrow(1, 0, 19).mul(layer == 0 ? 1.0 : -1.0).reshape(2 * 19, 192);
+        Tensor all = steps.attendAll(layer, begun, 19);
+        if (layer == 0) {
+          assertThat(
+                  worst(
+                      all.view(2, 19, 4, 16),
+                      expected.narrow(2, 0, 19).transpose(1, 2).contiguous()))
+              .isLessThan(2e-6);
+        }
+      }
+      steps.advance(19);
+      Tensor last = steps.attend(0, joined.select(1, 19).contiguous().view(2, 192));
+      assertThat(worst(last.view(2, 4, 16), expected.select(2, 19))).isLessThan(2e-6);
+      assertThatThrownBy(() -> steps.attendAll(0, Tensor.zeros(2, 192), 1))
+          .isInstanceOf(TensorException.class)
+          .hasMessageContaining("19 are, of 20");
     }
   }
 

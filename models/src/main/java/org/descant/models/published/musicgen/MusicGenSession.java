@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Keys and values of the past are cached in fp32, those of the text once for the session. With
  * guidance every clip has a second row without a text. Such a row's cross-attention reads zeros,
  * whatever it looks at, so it is left out; the sum is the same. What stands before the codes of a
- * model that a melody leads goes through the layers when the session opens.
+ * model that a melody leads goes through the layers at once when the session opens.
  *
  * <p>A decoder of several lanes is walked by as many threads, each with its own heads and rows,
  * which meet three times a layer. Belongs to one thread, which is the first of them.
@@ -59,13 +59,14 @@ public final class MusicGenSession implements AutoCloseable {
       added = new Tensor[2][decoder.lanes()];
       for (int lane = 0; lane < decoder.lanes(); lane++) {
         lanes.add(new Lane(lane, before == null ? text : null, length + steps));
-        added[0][lane] = owned.keep(Tensor.zeros(rows, config.width()));
-        added[1][lane] = owned.keep(Tensor.zeros(rows, config.width()));
+        long most = (long) rows * Math.max(1, length);
+        added[0][lane] = owned.keep(Tensor.zeros(most, config.width()));
+        added[1][lane] = owned.keep(Tensor.zeros(most, config.width()));
       }
       crew = new Crew(decoder.lanes());
       if (before != null) {
-        Tensor placed = before.add(all.narrow(0, 0, length));
-        crew.run(lane -> lanes.get(lane).lead(placed));
+        Tensor placed = before.add(all.narrow(0, 0, length)).flatten(0, 1);
+        crew.run(lane -> lanes.get(lane).lead(placed, length));
       }
     }
   }
@@ -145,14 +146,12 @@ public final class MusicGenSession implements AutoCloseable {
       return new StepMemory(keys, values, text.mask());
     }
 
-    /** Goes through what stands before the codes: [rows, positions, width]. */
-    void lead(Tensor before) {
-      try (NoGrad noGrad = NoGrad.open()) {
-        for (int position = 0; position < before.size(1); position++) {
-          try (Scope scope = Scope.open()) {
-            advance(before.select(1, position));
-          }
-        }
+    /** Goes through what stands before the codes, all at once: [rows × positions, width]. */
+    void lead(Tensor before, int positions) {
+      try (NoGrad noGrad = NoGrad.open();
+          Scope scope = Scope.open()) {
+        Tensor led = before.copy();
+        advance(led, led, positions);
       }
     }
 
@@ -164,30 +163,32 @@ public final class MusicGenSession implements AutoCloseable {
             decoder
                 .embedStep(Tensor.of(tokens, clips, config.codebooks()))
                 .addInPlace(positions.narrow(0, step, 1));
-        advance(rows > clips ? columns.repeat(2, 1) : columns);
+        x.copyFrom(rows > clips ? columns.repeat(2, 1) : columns);
+        advance(x, asked, 1);
         write(decoder.scores(lane, x), scores);
       }
     }
 
-    /** Takes a position through the layers: [rows, width] into x. */
-    private void advance(Tensor position) {
-      x.copyFrom(position);
+    /** Takes positions through the layers, in place: [rows × positions, width]. */
+    private void advance(Tensor all, Tensor asking, int positions) {
       for (int i = 0; i < decoder.blocks(); i++) {
         try (Scope layer = Scope.open()) {
-          block(i);
+          block(i, all, asking, positions);
         }
       }
-      past.advance();
+      past.advance(positions);
     }
 
-    private void block(int layer) {
-      Tensor looked = past.attend(layer, decoder.selfInput(layer, lane, x));
-      add(x, decoder.selfOutput(layer, lane, looked));
+    private void block(int layer, Tensor all, Tensor asking, int positions) {
+      Tensor joined = decoder.selfInput(layer, lane, all);
+      Tensor looked =
+          positions == 1 ? past.attend(layer, joined) : past.attendAll(layer, joined, positions);
+      add(all, decoder.selfOutput(layer, lane, looked));
       if (memory != null) {
-        Tensor read = memory.read(layer, decoder.crossQuery(layer, lane, asked));
-        add(asked, decoder.crossOutput(layer, lane, read));
+        Tensor read = memory.read(layer, decoder.crossQuery(layer, lane, asking));
+        add(asking, decoder.crossOutput(layer, lane, read));
       }
-      add(x, decoder.inner(layer, lane, x));
+      add(all, decoder.inner(layer, lane, all));
     }
 
     /** Adds what this lane and all others have for the rows. */
