@@ -80,9 +80,6 @@ final class DemoCommand implements Callable<Integer> {
   private static final String RECIPE = "house-tiny";
   private static final double SECONDS = 10;
 
-  /** Seeds that are tried where clips come out too close to a recording. */
-  private static final int SEEDS_MAX = 3;
-
   @ParentCommand Invocation main = new Invocation();
 
   @Option(
@@ -304,30 +301,16 @@ final class DemoCommand implements Callable<Integer> {
   }
 
   private Clip generate(Platform.Player player, Output out) {
-    Clip clip = made(player.delivery(), out);
+    Order order = order(player.delivery());
+    out.say("   asked: %s", order);
+    Clip clip = GenerateCommand.make(player.delivery(), order, out);
     GenerateCommand.print(out, clip);
     out.say("   %s", clip.wav());
     out.say("   %s", clip.flac());
     return clip;
   }
 
-  /** Asks with the next seed where a clip came out too close to a recording. */
-  private Clip made(Delivery delivery, Output out) {
-    for (int attempt = 0; ; attempt++) {
-      Order order = order(delivery, seed + attempt);
-      out.say("   asked: %s", order);
-      try {
-        return GenerateCommand.make(delivery, order, out);
-      } catch (RefusedException refused) {
-        if (!refused.isByChance() || attempt == SEEDS_MAX - 1) {
-          throw refused;
-        }
-        out.say("   %s", String.valueOf(refused.getMessage()));
-      }
-    }
-  }
-
-  private Order order(Delivery delivery, long number) {
+  private Order order(Delivery delivery) {
     return catalog == null
         ? new Order(
             "a warm, unhurried evening with soft drums and electric piano",
@@ -336,8 +319,8 @@ final class DemoCommand implements Callable<Integer> {
             "D minor",
             List.of("lofi", "warm"),
             openStyle(delivery),
-            number)
-        : new Order("", SECONDS, null, null, List.of(), null, number);
+            seed)
+        : new Order("", SECONDS, null, null, List.of(), null, seed);
   }
 
   /** A lofi recording whose style is open, as somebody on the page would choose it. */

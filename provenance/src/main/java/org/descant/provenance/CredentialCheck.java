@@ -176,7 +176,8 @@ final class CredentialCheck {
           ingredients,
           orNull(generation.get("clip")),
           orNull(generation.get("model")),
-          orNull(generation.get("datasetRoot")));
+          orNull(generation.get("datasetRoot")),
+          generation.get("seed") instanceof Long seed ? seed : null);
     }
 
     void checkAssertions() throws Malformed {

@@ -13,6 +13,7 @@ import java.util.List;
  * @param modelName the model's name
  * @param datasetRoot the root of the dataset that the model was trained on
  * @param prompt what was asked for in words; empty if nothing was
+ * @param seed the number that all draws of the clip came from
  * @param recordings the recordings that are credited, at most {@value #RECORDINGS_MAX}
  * @param at when the clip was made
  */
@@ -23,6 +24,7 @@ public record CredentialFacts(
     String modelName,
     String datasetRoot,
     String prompt,
+    long seed,
     List<CreditedRecording> recordings,
     Instant at) {
   /** So that a credential stays a small part of a short clip. */

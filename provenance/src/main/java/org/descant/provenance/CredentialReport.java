@@ -46,6 +46,7 @@ public record CredentialReport(
    * @param clipId the clip's id in the lineage, if Descant wrote it
    * @param modelId the model, if Descant wrote it
    * @param datasetRoot the dataset root, if Descant wrote it
+   * @param seed the seed of the clip, if Descant wrote it
    */
   public record Credential(
       String manifest,
@@ -56,7 +57,8 @@ public record CredentialReport(
       List<Ingredient> ingredients,
       @Nullable String clipId,
       @Nullable String modelId,
-      @Nullable String datasetRoot) {
+      @Nullable String datasetRoot,
+      @Nullable Long seed) {
     public Credential {
       digitalSourceTypes = List.copyOf(digitalSourceTypes);
       ingredients = List.copyOf(ingredients);

@@ -92,7 +92,14 @@ final class Manifest {
     add(
         GENERATION,
         Map.of(
-            "clip", facts.clipId(), "model", facts.modelId(), "datasetRoot", facts.datasetRoot()));
+            "clip",
+            facts.clipId(),
+            "model",
+            facts.modelId(),
+            "datasetRoot",
+            facts.datasetRoot(),
+            "seed",
+            facts.seed()));
     add(
         DATA_HASH,
         Map.of(

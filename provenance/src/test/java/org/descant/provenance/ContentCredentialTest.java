@@ -54,6 +54,7 @@ class ContentCredentialTest {
     assertThat(said.clipId()).isEqualTo("clip-1");
     assertThat(said.modelId()).isEqualTo(TestSound.FACTS.modelId());
     assertThat(said.datasetRoot()).isEqualTo(TestSound.FACTS.datasetRoot());
+    assertThat(said.seed()).isEqualTo(11);
     assertThat(said.digitalSourceTypes()).containsExactly(Manifest.TRAINED_ALGORITHMIC_MEDIA);
     assertThat(said.ingredients())
         .extracting(Ingredient::title)

@@ -21,6 +21,7 @@ final class TestSound {
           "house-demo",
           "sha256:" + "cd".repeat(32),
           "slow ragtime in D minor, with a bridge – für alle",
+          11,
           List.of(
               new CreditedRecording("XX-ABC-26-00001", "Front Porch Rag", "Ida Marlow", 0.625),
               new CreditedRecording("XX-ABC-26-00002", "Lantern", "The Quiet Mill", 0.375)),

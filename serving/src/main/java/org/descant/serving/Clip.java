@@ -20,6 +20,9 @@ import org.jspecify.annotations.Nullable;
  * @param reliability how sure attribution is with the model, null when nobody has measured it
  * @param wav this machine's path of the file when it was made
  * @param wavSha256 lower-case hex, of the file with its credential
+ * @param seed that made it
+ * @param askedSeed that was asked for; another one when that one came out too close to a recording
+ * @param attempt how many seeds were tried, this one included
  * @param madeFrom id of the clip that it goes on from, of which a span was made anew, or which a
  *     flow model began from; empty when it began from nothing
  * @param melodyOf id of the clip whose melody it follows; empty when none
@@ -39,6 +42,8 @@ public record Clip(
     String madeFrom,
     String melodyOf,
     long seed,
+    long askedSeed,
+    int attempt,
     String model,
     String modelName,
     String datasetRoot,
@@ -93,6 +98,10 @@ public record Clip(
     // A row from before clips could be made from clips has neither.
     madeFrom = Objects.requireNonNullElse(madeFrom, "");
     melodyOf = Objects.requireNonNullElse(melodyOf, "");
+    if (attempt == 0) { // a row from before there were attempts
+      attempt = 1;
+      askedSeed = seed;
+    }
   }
 
   Clip withTransfers(List<TransferLine> lines) {
@@ -110,6 +119,8 @@ public record Clip(
         madeFrom,
         melodyOf,
         seed,
+        askedSeed,
+        attempt,
         model,
         modelName,
         datasetRoot,

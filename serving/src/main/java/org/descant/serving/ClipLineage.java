@@ -67,6 +67,10 @@ final class ClipLineage {
     facts.put("tempo", clip.tempo());
     facts.put("key", clip.key());
     facts.put("seed", clip.seed());
+    if (clip.attempt() > 1) {
+      facts.put("askedSeed", clip.askedSeed());
+      facts.put("attempt", clip.attempt());
+    }
     facts.put("wavSha256", clip.wavSha256());
     facts.put("flacSha256", clip.flacSha256());
     facts.put("shareRule", clip.shareRule());

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import org.descant.catalog.Catalog;
 import org.descant.catalog.CatalogEntry;
+import org.descant.engine.GenerationRequest;
 import org.descant.engine.ModelInfo;
 import org.descant.engine.StyleReference;
 import org.descant.ledger.Accounts;
@@ -95,7 +96,9 @@ final class Credits {
   }
 
   /** What the content credential of a clip says. */
-  CredentialFacts facts(String clipId, String text, List<RecordingWeight> weights, Instant at) {
+  CredentialFacts facts(
+      String clipId, GenerationRequest request, List<RecordingWeight> weights, Instant at) {
+    String text = request.text();
     return new CredentialFacts(
         clipId,
         text.isBlank() ? "A Descant clip" : Clip.shortened(text),
@@ -103,6 +106,7 @@ final class Credits {
         model.name(),
         model.datasetRoot(),
         text,
+        request.seed(),
         credited(weights),
         at);
   }

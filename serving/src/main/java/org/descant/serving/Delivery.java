@@ -14,13 +14,13 @@ import org.descant.audio.AudioWriter;
 import org.descant.audio.MusicalKey;
 import org.descant.audio.Pcm;
 import org.descant.database.Notifications;
+import org.descant.engine.EngineException;
 import org.descant.engine.Generation;
 import org.descant.engine.GenerationRequest;
 import org.descant.engine.ModelInfo;
 import org.descant.engine.StyleReference;
 import org.descant.ledger.Transfer;
 import org.descant.ledger.Usage;
-import org.descant.ledger.UsageState;
 import org.descant.serving.Clip.CreditLine;
 import org.descant.serving.Clip.TransferLine;
 import org.jspecify.annotations.Nullable;
@@ -65,7 +65,7 @@ public final class Delivery implements AutoCloseable {
   private final ModelInfo model;
   private final ModelRights modelRights;
   private final StyleGate styles;
-  private final SourceGate sources;
+  private final OrderGate orders;
   private final CopyCheck copies;
   private final Credits credits;
   private final ClipLineage lineage;
@@ -74,6 +74,7 @@ public final class Delivery implements AutoCloseable {
   private final OwnClips ownClips;
   private final Notifications changes;
   private final DoorLock door;
+  private final Settlement settlement;
   private final LiveSessions live = new LiveSessions();
 
   /**
@@ -91,9 +92,11 @@ public final class Delivery implements AutoCloseable {
     this.clips = new ClipStore(house.database());
     this.files = new ClipFiles(house.clips(), house.key());
     this.ownClips = new OwnClips(clips, files, model);
-    this.sources = new SourceGate(clips, files, model);
+    this.orders =
+        new OrderGate(house.engine(), ownClips, new SourceGate(clips, files, model), styles);
     this.copies = new CopyCheck(house.catalog(), house.attributor(), model.trainedOn());
     this.door = DoorLock.take(house.database().jdbi());
+    this.settlement = new Settlement(house.ledger(), clips, files, lineage, credits, door);
     try {
       this.changes = house.rights().onChange(change -> live.forEach(Session::recheck));
     } catch (RuntimeException e) {
@@ -116,33 +119,41 @@ public final class Delivery implements AutoCloseable {
 
   /**
    * Asks the gate and makes the request durable: after this returns, credits and a pending usage
-   * are stored.
+   * are stored. What comes is a stream: heard while it is made, and so made once. Audio that has
+   * left cannot be taken back, so when it comes out too close to a recording it ends refused, and
+   * whoever asked may ask with another seed; {@link #finished} does that by itself.
    *
    * @throws RefusedException with the reasons, when somebody has not agreed
+   * @throws EngineException when the order asks for other seeds to be tried
    */
   public Session open(Order asked) {
+    if (Boolean.TRUE.equals(asked.retry())) {
+      throw new EngineException(
+          "A stream is made once, as what was heard cannot be taken back; leave retry out, or ask"
+              + " for a finished clip.");
+    }
+    return open(asked, 1, null);
+  }
+
+  /**
+   * As {@link #open}, for a clip that nobody hears before it is finished. Other seeds are tried,
+   * unless the order says no, when it comes out too close to a recording.
+   */
+  public Attempts finished(Order asked) {
+    return new Attempts(this, asked, open(asked, 1, null));
+  }
+
+  /**
+   * Opens one attempt.
+   *
+   * @param attempt from 1
+   * @param askedSeed the first attempt's seed; null when this is the first
+   */
+  Session open(Order asked, int attempt, @Nullable Long askedSeed) {
     asked.check();
     modelRights.requirePlayable();
-    Clip around = ownClips.find(asked.around());
-    Clip melody = ownClips.find(asked.melodyOf());
-    SourceGate.Allowed begun = sources.source(asked);
-    Order order =
-        around != null
-            ? asked.completedBy(around)
-            : begun != null ? asked.after(begun.clip()) : asked;
-    styles.requireNamesOpen(order);
-    StyleReference reference = styles.reference(order.style());
-    GenerationRequest wanted =
-        order.request(
-            reference,
-            around == null
-                ? null
-                : order.surroundings(ownClips.sound(around), ownClips.planSeed(around)),
-            begun == null ? null : begun.source());
-    if (melody != null) {
-      wanted = wanted.withMelodyOf(ownClips.sound(melody), melody.tempo());
-    }
-    GenerationRequest request = house.engine().resolve(wanted);
+    OrderGate.Passed passed = orders.pass(asked);
+    GenerationRequest request = passed.request();
     lineage.recordStyle(request.style());
     String id = "clip-" + UUID.randomUUID();
     Usage usage =
@@ -155,10 +166,19 @@ public final class Delivery implements AutoCloseable {
             Usage.EUR,
             Instant.now());
     List<CreditLine> expected = credits.lines(credits.expected(request.style()));
-    Session session = new Session(id, usage, order, request, begun, expected);
+    Session session =
+        new Session(
+            id,
+            usage,
+            passed.order(),
+            request,
+            passed.begun(),
+            expected,
+            attempt,
+            askedSeed == null ? request.seed() : askedSeed);
     live.enter(session);
     try {
-      clips.open(id, usage, order, model.id(), door.door(), expected);
+      clips.open(id, usage, passed.order(), model.id(), door.door(), expected);
       house.ledger().pending(usage);
     } catch (RuntimeException e) {
       live.leave(session);
@@ -239,36 +259,7 @@ public final class Delivery implements AutoCloseable {
    * @return how many were voided
    */
   public int recover(Instant before) {
-    int[] count = {0};
-    for (ClipStore.Unfinished left : clips.unfinished(before)) {
-      boolean gone =
-          door.ifGone(
-              left.door(),
-              () -> {
-                Usage usage = house.ledger().usage(left.usageId()).orElse(null);
-                if (usage != null && house.ledger().state(usage.id()) == UsageState.POSTED) {
-                  Clip draft = left.draft();
-                  if (draft == null) {
-                    throw new IllegalStateException("paid for without a draft: " + left.id());
-                  }
-                  finish(draft, usage, house.ledger().transfers(usage.id()));
-                  return;
-                }
-                if (usage != null) {
-                  house.ledger().voided(usage.id());
-                }
-                files.remove(left.id());
-                clips.voided(left.id(), "the process that made it ended before it was complete");
-                count[0]++;
-              });
-      if (!gone) {
-        System.getLogger(Delivery.class.getName())
-            .log(
-                System.Logger.Level.DEBUG,
-                () -> "the clip " + left.id() + " is being made by another process");
-      }
-    }
-    return count[0];
+    return settlement.recover(before);
   }
 
   /**
@@ -308,6 +299,8 @@ public final class Delivery implements AutoCloseable {
     private final GenerationRequest request;
     private final SourceGate.@Nullable Allowed begun;
     private final List<CreditLine> expected;
+    private final int attempt;
+    private final long askedSeed;
     private final AtomicBoolean taken = new AtomicBoolean();
     private final AtomicReference<@Nullable RuntimeException> stopped = new AtomicReference<>();
 
@@ -317,17 +310,25 @@ public final class Delivery implements AutoCloseable {
         Order order,
         GenerationRequest request,
         SourceGate.@Nullable Allowed begun,
-        List<CreditLine> expected) {
+        List<CreditLine> expected,
+        int attempt,
+        long askedSeed) {
       this.id = id;
       this.usage = usage;
       this.order = order;
       this.request = request;
       this.begun = begun;
       this.expected = expected;
+      this.attempt = attempt;
+      this.askedSeed = askedSeed;
     }
 
     public String id() {
       return id;
+    }
+
+    long seed() {
+      return request.seed();
     }
 
     /** How long the sound will be, what it goes on from included when that is delivered too. */
@@ -350,7 +351,7 @@ public final class Delivery implements AutoCloseable {
       }
       try {
         Paid paid = makeAndPay(listener);
-        Clip clip = finish(paid.draft(), usage, paid.transfers());
+        Clip clip = settlement.deliver(paid.draft(), usage, paid.transfers());
         listener.credits(clip.credits(), false);
         listener.money(usage.amountMicros(), clip.transfers(), false);
         return clip;
@@ -385,11 +386,14 @@ public final class Delivery implements AutoCloseable {
                 .post(usage.id(), modelRights.splits(division.weights(), request.style())));
       } catch (CancellationException cancelled) {
         RuntimeException reason = stopped.get();
-        throw giveUp(reason == null ? cancelled : reason);
+        throw settlement.voided(id, usage.id(), reason == null ? cancelled : reason);
       } catch (RuntimeException failure) {
-        throw giveUp(failure);
+        throw settlement.voided(id, usage.id(), failure);
       } catch (Error failure) {
-        giveUp(new ServingException("The clip " + id + " could not be made.", failure));
+        settlement.voided(
+            id,
+            usage.id(),
+            new ServingException("The clip " + id + " could not be made.", failure));
         throw failure;
       }
     }
@@ -397,26 +401,9 @@ public final class Delivery implements AutoCloseable {
     /** Gives the request up before it ran; does nothing when it ran already. */
     public void abandon(String reason) {
       if (taken.compareAndSet(false, true)) {
-        giveUp(new CancellationException(reason));
+        settlement.voided(id, usage.id(), new CancellationException(reason));
         live.leave(this);
       }
-    }
-
-    /** Voids the usage; what cannot be undone now is left to recover(). Returns its argument. */
-    private RuntimeException giveUp(RuntimeException why) {
-      boolean interrupted = Thread.interrupted(); // or the database would not hear us
-      try {
-        house.ledger().voided(usage.id());
-        files.remove(id);
-        clips.voided(id, String.valueOf(why.getMessage()));
-      } catch (RuntimeException unsettled) {
-        why.addSuppressed(unsettled);
-      } finally {
-        if (interrupted) {
-          Thread.currentThread().interrupt();
-        }
-      }
-      return why;
     }
 
     private void stop(RuntimeException reason) {
@@ -451,7 +438,7 @@ public final class Delivery implements AutoCloseable {
     private Clip draft(Generation generation, Clip.Copied copied, Credits.Division division) {
       Pcm audio = generation.audio();
       ClipFiles.Hashes hashes =
-          files.sign(audio, credits.facts(id, request.text(), division.weights(), usage.at()));
+          files.sign(audio, credits.facts(id, request, division.weights(), usage.at()));
       StyleReference style = request.style();
       MusicalKey key = request.key();
       Double tempo = request.tempoBpm();
@@ -469,6 +456,8 @@ public final class Delivery implements AutoCloseable {
           begun == null ? Objects.requireNonNullElse(order.around(), "") : begun.clip().id(),
           Objects.requireNonNullElse(order.melodyOf(), ""),
           request.seed(),
+          askedSeed,
+          attempt,
           model.id(),
           model.name(),
           model.datasetRoot(),
@@ -487,24 +476,6 @@ public final class Delivery implements AutoCloseable {
           Clip.peaks(audio),
           generation.realTimeFactor(),
           generation.firstChunkMs());
-    }
-  }
-
-  /** What is paid for becomes a delivered clip; may be done again. */
-  private Clip finish(Clip draft, Usage usage, List<Transfer> transfers) {
-    try {
-      files.publish(draft.id());
-      Clip clip = draft.withTransfers(credits.transferLines(transfers));
-      lineage.record(clip, usage, transfers);
-      clips.delivered(clip);
-      return clip;
-    } catch (RuntimeException e) {
-      throw new ServingException(
-          "The clip "
-              + draft.id()
-              + " is made and paid for, but could not be recorded to its end; the next start"
-              + " finishes it.",
-          e);
     }
   }
 

@@ -38,6 +38,8 @@ import org.jspecify.annotations.Nullable;
  * @param strength how much of that clip is made anew where it is not kept: over 0 to 1, which is
  *     meant when absent
  * @param keep the part of that clip that is kept, as in {@code 2-4.5} seconds
+ * @param retry whether other seeds are tried when a finished clip comes out too close to a
+ *     recording (see {@link Attempts}), which is meant when absent; a stream is made once
  */
 public record Order(
     @Nullable String text,
@@ -58,7 +60,8 @@ public record Order(
     @Nullable Integer steps,
     @Nullable String beginFrom,
     @Nullable Double strength,
-    @Nullable String keep) {
+    @Nullable String keep,
+    @Nullable Boolean retry) {
   public static final double SECONDS_DEFAULT = 10;
   private static final Pattern KEPT =
       Pattern.compile("([0-9]{1,4}(?:\\.[0-9]{1,6})?)-([0-9]{1,4}(?:\\.[0-9]{1,6})?)");
@@ -74,7 +77,7 @@ public record Order(
       @Nullable Long seed) {
     this(
         text, seconds, tempo, key, tags, style, seed, null, null, null, null, null, null, null,
-        null, null, null, null, null);
+        null, null, null, null, null, null);
   }
 
   /**
@@ -153,7 +156,8 @@ public record Order(
         steps,
         beginFrom,
         strength,
-        keep);
+        keep,
+        retry);
   }
 
   /** This order with tempo, key and tags of the clip that it begins from where it has none. */
@@ -177,7 +181,15 @@ public record Order(
         steps,
         beginFrom,
         strength,
-        keep);
+        keep,
+        retry);
+  }
+
+  /** This order with another seed. */
+  Order withSeed(long other) {
+    return new Order(
+        text, seconds, tempo, key, tags, style, other, guidance, melody, melodyOf, goOnFrom, fillIn,
+        from, to, onlyNew, steps, beginFrom, strength, keep, retry);
   }
 
   /** What becomes of the sound of the clip to begin from. */
@@ -269,6 +281,7 @@ public record Order(
     add(parts, "beginFrom", beginFrom);
     add(parts, "strength", strength);
     add(parts, "keep", keep);
+    add(parts, "retry", retry);
     return parts.toString();
   }
 

@@ -33,6 +33,20 @@ public final class RefusedException extends RuntimeException {
         true);
   }
 
+  /**
+   * The refusal after every seed that is tried gave a clip that repeats a recording.
+   *
+   * @param reasons why each was refused, in the order in which they were tried
+   */
+  static RefusedException ofCopies(int attempts, List<String> reasons) {
+    return new RefusedException(
+        attempts
+            + " attempts, each with a seed of its own, came out too close to an existing recording,"
+            + " so nothing is delivered; another seed gives another clip.",
+        reasons,
+        true);
+  }
+
   /** The refusal to play a model that was pulled from a hub. */
   public static RefusedException ofPulledModel(String name) {
     return new RefusedException(

@@ -6,7 +6,8 @@
  *  request → Delivery.open: decisions, provisional credits, pending usage (durable)
  *          → engine chunks → listener (WAV stream, events)
  *          → attribution, copied span, credential, posted usage, lineage → clip
- *          ↘ on failure the usage is voided and no file is kept
+ *          ↘ on failure the usage is voided and no file is kept; a finished clip that came out
+ *            too close to a recording is tried again with another seed (Attempts), a stream is not
  * </pre>
  *
  * <p>What must hold: no audio reaches a listener or a file but through {@link

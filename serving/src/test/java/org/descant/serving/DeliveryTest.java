@@ -625,6 +625,7 @@ class DeliveryTest {
         null,
         null,
         null,
+        null,
         null);
   }
 
@@ -702,12 +703,13 @@ class DeliveryTest {
             null,
             null,
             null,
+            null,
             null);
     assertThatThrownBy(() -> delivery.open(otherStyle)).hasMessageContaining("one style");
     Order inSteps =
         new Order(
             null, 2.0, null, null, null, null, null, null, null, null, null, null, null, null, null,
-            4, null, null, null);
+            4, null, null, null, null);
     assertThatThrownBy(() -> delivery.open(inSteps))
         .isInstanceOf(EngineException.class)
         .hasMessageContaining("belong to flow models");

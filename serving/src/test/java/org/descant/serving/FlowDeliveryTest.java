@@ -54,7 +54,7 @@ class FlowDeliveryTest {
       @Nullable String keep) {
     return new Order(
         text, seconds, tempo, key, tags, null, seed, null, null, null, null, null, null, null, null,
-        steps, from, strength, keep);
+        steps, from, strength, keep, null);
   }
 
   private static Clip run(Order order) {
@@ -140,12 +140,12 @@ class FlowDeliveryTest {
     Order both =
         new Order(
             null, 2.0, null, null, null, null, 1L, null, null, null, clip.id(), null, null, null,
-            null, null, clip.id(), 0.5, null);
+            null, null, clip.id(), 0.5, null, null);
     assertThatThrownBy(() -> delivery.open(both)).hasMessageContaining("ask for one of them");
     Order goesOn =
         new Order(
             null, 2.0, null, null, null, null, 1L, null, null, null, clip.id(), null, null, null,
-            null, null, null, null, null);
+            null, null, null, null, null, null);
     assertThatThrownBy(() -> delivery.open(goesOn))
         .isInstanceOf(EngineException.class)
         .hasMessageContaining("is a flow model");

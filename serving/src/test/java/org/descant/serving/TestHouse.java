@@ -54,6 +54,7 @@ import org.descant.shards.Dataset;
 import org.descant.shards.DatasetSource;
 import org.descant.shards.DatasetWriter;
 import org.descant.shards.Manifest;
+import org.descant.storage.BlobId;
 import org.descant.storage.LocalBlobStore;
 import org.descant.tensor.Tensor;
 
@@ -197,6 +198,23 @@ public final class TestHouse implements AutoCloseable {
                 .bind("id", clipId)
                 .mapTo(String.class)
                 .one());
+  }
+
+  /**
+   * Exchanges the sound of a recording in the catalogue; an opened Delivery may know the old one.
+   */
+  public void exchange(Isrc isrc, Path audio) {
+    BlobId blob = new LocalBlobStore(folder.resolve("blobs")).put(audio);
+    sql(
+        "update catalog.recording set audio_blob = '%s' where isrc = '%s'"
+            .formatted(blob.value(), isrc.value()));
+  }
+
+  /** A column of what is stored. */
+  List<String> strings(String query) {
+    return database
+        .jdbi()
+        .withHandle(handle -> handle.createQuery(query).mapTo(String.class).list());
   }
 
   void sql(String statement) {

@@ -23,6 +23,7 @@ import tools.jackson.core.JacksonException;
  * Reading is safe for many threads at once until {@link #close}.
  */
 public final class Dataset implements AutoCloseable {
+  private final InUse use;
   private final Path folder;
   private final Manifest manifest;
   private final List<ShardFile> shards;
@@ -39,11 +40,13 @@ public final class Dataset implements AutoCloseable {
   private record Withdrawn(List<Tombstone> tombstones, BitSet recordings) {}
 
   private Dataset(
+      InUse use,
       Path folder,
       Manifest manifest,
       List<ShardFile> shards,
       List<Fields> fields,
       boolean asBuilt) {
+    this.use = use;
     this.folder = folder;
     this.manifest = manifest;
     this.shards = shards;
@@ -78,11 +81,12 @@ public final class Dataset implements AutoCloseable {
   }
 
   private static Dataset open(Path folder, boolean asBuilt) {
-    Manifest manifest = Manifest.read(folder);
+    InUse use = InUse.reading(folder, "");
     var shards = new ArrayList<ShardFile>();
     var fields = new ArrayList<Fields>();
-    var dataset = new Dataset(folder, manifest, shards, fields, asBuilt);
     try {
+      Manifest manifest = Manifest.read(folder);
+      var dataset = new Dataset(use, folder, manifest, shards, fields, asBuilt);
       for (Manifest.ShardInfo info : manifest.shards()) {
         shards.add(ShardFile.open(folder.resolve(info.file())));
         fields.addAll(readFields(folder.resolve(info.fieldsFile()), info.fieldsSha256()));
@@ -90,7 +94,8 @@ public final class Dataset implements AutoCloseable {
       dataset.compare();
       return dataset;
     } catch (RuntimeException e) {
-      dataset.close();
+      shards.forEach(ShardFile::close);
+      use.close();
       throw e;
     }
   }
@@ -275,6 +280,16 @@ public final class Dataset implements AutoCloseable {
   }
 
   /**
+   * The withdrawals that a dataset's folder holds, oldest first, also where only its manifest was
+   * kept (see {@link Removal#dataset}).
+   *
+   * @throws ShardException when they do not follow from the manifest
+   */
+  public static List<Tombstone> withdrawals(Path folder) {
+    return List.copyOf(Tombstones.read(folder, Manifest.read(folder)));
+  }
+
+  /**
    * Asks the gate again for every recording that is not withdrawn, today and with all that is
    * recorded by now.
    *
@@ -382,7 +397,7 @@ public final class Dataset implements AutoCloseable {
    */
   public void verify() {
     shards.forEach(ShardFile::verify);
-    for (Path path : FieldFile.all(this)) {
+    for (Path path : FieldFile.all(folder)) {
       try (FieldFile field = FieldFile.open(this, path)) {
         field.verify();
       }
@@ -402,5 +417,6 @@ public final class Dataset implements AutoCloseable {
   @Override
   public void close() {
     shards.forEach(ShardFile::close);
+    use.close();
   }
 }

@@ -32,13 +32,15 @@ public final class FieldFile implements AutoCloseable {
 
   private final Path path;
   private final Dataset dataset;
+  private final InUse use;
   private final IndexedFile file;
   private final FieldSpec spec;
   private final List<Entry> entries;
 
-  private FieldFile(Path path, Dataset dataset, IndexedFile file, Index index) {
+  private FieldFile(Path path, Dataset dataset, InUse use, IndexedFile file, Index index) {
     this.path = path;
     this.dataset = dataset;
+    this.use = use;
     this.file = file;
     this.spec = index.field();
     this.entries = index.records();
@@ -60,12 +62,25 @@ public final class FieldFile implements AutoCloseable {
   }
 
   static Path pathOf(Dataset dataset, FieldSpec spec) {
-    return dataset.folder().resolve(FOLDER).resolve(spec.name() + SUFFIX);
+    return pathOf(dataset.folder(), spec.name());
+  }
+
+  static Path pathOf(Path dataset, String name) {
+    return folderOf(dataset).resolve(name + SUFFIX);
+  }
+
+  static Path folderOf(Path dataset) {
+    return dataset.resolve(FOLDER);
+  }
+
+  static String nameOf(Path file) {
+    String name = file.getFileName().toString();
+    return name.substring(0, name.length() - SUFFIX.length());
   }
 
   /** The field files of a dataset, sorted. */
-  static List<Path> all(Dataset dataset) {
-    Path folder = dataset.folder().resolve(FOLDER);
+  static List<Path> all(Path dataset) {
+    Path folder = folderOf(dataset);
     if (!Files.isDirectory(folder)) {
       return List.of();
     }
@@ -77,20 +92,38 @@ public final class FieldFile implements AutoCloseable {
   }
 
   static FieldFile open(Dataset dataset, Path path) {
-    IndexedFile file = IndexedFile.open(path, IndexedFile.Kind.FIELD, VERSION);
+    InUse use = InUse.reading(dataset.folder(), nameOf(path));
+    IndexedFile file = null;
     boolean opened = false;
     try {
-      Index index = Json.MAPPER.readValue(file.footer(), Index.class);
+      file = IndexedFile.open(path, IndexedFile.Kind.FIELD, VERSION);
+      Index index = index(path, file);
       compare(path, dataset, file, index);
       opened = true;
-      return new FieldFile(path, dataset, file, index);
+      return new FieldFile(path, dataset, use, file, index);
+    } finally {
+      if (!opened) {
+        if (file != null) {
+          file.close();
+        }
+        use.close();
+      }
+    }
+  }
+
+  /** What a file says that it is. */
+  static FieldSpec specOf(Path path) {
+    try (IndexedFile file = IndexedFile.open(path, IndexedFile.Kind.FIELD, VERSION)) {
+      return index(path, file).field();
+    }
+  }
+
+  private static Index index(Path path, IndexedFile file) {
+    try {
+      return Json.MAPPER.readValue(file.footer(), Index.class);
     } catch (JacksonException e) {
       throw new ShardException(
           "field file %s cannot be read: %s".formatted(path, Json.problem(e)), e);
-    } finally {
-      if (!opened) {
-        file.close();
-      }
     }
   }
 
@@ -194,5 +227,6 @@ public final class FieldFile implements AutoCloseable {
   @Override
   public void close() {
     file.close();
+    use.close();
   }
 }

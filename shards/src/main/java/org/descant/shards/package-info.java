@@ -15,7 +15,7 @@
  * org.descant.shards.ClipPlan}: {@link org.descant.shards.SampleOrder} is the order, {@link
  * org.descant.shards.LiveOrder} leaves out what is withdrawn; the position is all that must be kept
  * to go on. {@link org.descant.shards.FieldWriter} makes fields, once for all runs that need the
- * same.
+ * same; {@link org.descant.shards.Removal} takes away what nobody reads.
  *
  * <p>What always holds: only a {@link org.descant.rights.ClearedRecording} gets in, and only with
  * the very sound it was cleared for; a dataset's root is a pure function of content, the same in

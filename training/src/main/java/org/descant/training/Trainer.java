@@ -420,6 +420,8 @@ public final class Trainer {
     }
 
     facts.put(FIELDS, tokens.fields().stream().map(field -> field.spec().name()).toList());
+    RunRecord coded = RunFolder.record(path);
+    book.record.accept(coded.with(RunStatus.RUNNING, null, coded.step(), facts));
     try (tokens;
         LastStage<?> model = LastStage.of(setting, codec, tokens)) {
       facts.put(ORDER + model.name(), model.order().fingerprint());

@@ -1,9 +1,11 @@
 package org.descant.cli.music;
 
 import java.net.URI;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,6 +26,7 @@ import org.descant.shards.Packing;
 import org.descant.shards.RemoteDataset;
 import org.descant.shards.Tombstone;
 import org.descant.storage.BucketBlobStore;
+import org.descant.training.FieldSets;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -35,7 +38,7 @@ import picocli.CommandLine.ParentCommand;
 @Command(
     name = "dataset",
     description =
-        "Build a dataset of what is cleared; list, show, verify, withdraw, push and pull.",
+        "Build a dataset of what is cleared; list, show, verify, withdraw, push, pull, prune, rm.",
     subcommands = {
       DatasetCommand.Build.class,
       DatasetCommand.Ls.class,
@@ -43,7 +46,9 @@ import picocli.CommandLine.ParentCommand;
       DatasetCommand.Verify.class,
       DatasetCommand.Withdraw.class,
       DatasetCommand.Push.class,
-      DatasetCommand.Pull.class
+      DatasetCommand.Pull.class,
+      DatasetPruneCommand.class,
+      DatasetRmCommand.class
     })
 public final class DatasetCommand implements Callable<Integer> {
   @ParentCommand Invocation main = new Invocation();
@@ -51,7 +56,8 @@ public final class DatasetCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     throw new UsageException(
-        "Say `descant dataset build`, `ls`, `show`, `verify`, `withdraw`, `push` or `pull`.");
+        "Say `descant dataset build`, `ls`, `show`, `verify`, `withdraw`, `push`, `pull`, `prune`"
+            + " or `rm`.");
   }
 
   @Command(name = "build", description = "Pack every recording that is cleared for the use.")
@@ -152,18 +158,36 @@ public final class DatasetCommand implements Callable<Integer> {
     @Override
     public Integer call() {
       Output out = parent.main.output();
-      List<Manifest> manifests =
-          Steps.datasetFolders(parent.main.homeFolder()).stream().map(Manifest::read).toList();
-      manifests.forEach(m ->
+      Path home = parent.main.homeFolder();
+      List<Map<String, Object>> documents = new ArrayList<>();
+      for (Path folders : List.of(Steps.datasets(home), Steps.removedDatasets(home))) {
+        boolean removed = !folders.equals(Steps.datasets(home));
+        for (Path folder : Steps.manifestFolders(folders)) {
+          Manifest m = Manifest.read(folder);
+          if (removed && Files.exists(Steps.datasets(home).resolve(m.id()))) {
+            continue; // it was built again
+          }
           out.say(
-              "%-32s %s  %d recordings  %.1f min",
-              m.id(), m.use(), m.included().size(), m.seconds() / 60));
-      out.document(manifests.stream().map(DatasetCommand::document).toList());
+              "%-32s %s  %d recordings  %.1f min%s",
+              m.id(),
+              m.use(),
+              m.included().size(),
+              m.seconds() / 60,
+              removed ? "  removed: only its manifest is here" : "");
+          Map<String, Object> document = document(m);
+          document.put("removed", removed);
+          documents.add(document);
+        }
+      }
+      out.document(documents);
       return Exit.DONE;
     }
   }
 
-  @Command(name = "show", description = "What a dataset holds, what was left out and why.")
+  @Command(
+      name = "show",
+      description =
+          "What a dataset holds, what was left out and why, and what runs have made beside it.")
   static final class Show implements Callable<Integer> {
     @ParentCommand DatasetCommand parent = new DatasetCommand();
 
@@ -173,12 +197,23 @@ public final class DatasetCommand implements Callable<Integer> {
     @Override
     public Integer call() {
       Output out = parent.main.output();
-      Manifest manifest = Manifest.read(Steps.dataset(parent.main.homeFolder(), name));
+      Path home = parent.main.homeFolder();
+      Path folder = Steps.datasetOrManifest(home, name);
+      boolean removed = folder.startsWith(Steps.removedDatasets(home));
+      Manifest manifest = Manifest.read(folder);
       manifest
           .included()
           .forEach(i -> out.say("  %s  %6.1f s  %s", i.isrc(), i.seconds(), i.artist()));
       print(out, manifest);
-      out.document(document(manifest));
+      if (removed) {
+        out.say("  Its sound was removed; `descant dataset build` makes it again.");
+      }
+      List<FieldSets.FieldSet> fields = FieldSets.of(folder, home.resolve("runs"));
+      fields.forEach(set -> DatasetPruneCommand.say(out, set));
+      Map<String, Object> document = document(manifest);
+      document.put("removed", removed);
+      document.put("fields", fields.stream().map(DatasetPruneCommand::document).toList());
+      out.document(document);
       return Exit.DONE;
     }
   }

@@ -217,35 +217,71 @@ public final class Steps {
     return lines;
   }
 
+  /** Where a home keeps the manifests of datasets whose sound was removed. */
+  public static Path removedDatasets(Path home) {
+    return datasets(home).resolve(".removed");
+  }
+
   /** The folder of a dataset by its name or id: of several of one name, the newest. */
   public static Path dataset(Path home, String nameOrId) {
-    Path exact = datasets(home).resolve(nameOrId).normalize();
-    if (exact.startsWith(datasets(home)) && Files.isRegularFile(exact.resolve("manifest.json"))) {
-      return exact;
-    }
-    return datasetFolders(home).stream()
-        .filter(folder -> Manifest.read(folder).name().equals(nameOrId))
-        .findFirst()
+    return named(datasets(home), nameOrId)
         .orElseThrow(() ->
             new UsageException(
-                "There is no dataset "
-                    + nameOrId
-                    + "; `descant dataset ls` lists those there are."));
+                named(removedDatasets(home), nameOrId).isPresent()
+                    ? "The sound of dataset "
+                        + nameOrId
+                        + " was removed, its manifest was kept; build it again."
+                    : "There is no dataset "
+                        + nameOrId
+                        + "; `descant dataset ls` lists those there are."));
+  }
+
+  /** As {@link #dataset}, or the folder of its manifest when its sound was removed. */
+  public static Path datasetOrManifest(Path home, String nameOrId) {
+    return named(datasets(home), nameOrId)
+        .or(() -> named(removedDatasets(home), nameOrId))
+        .orElseGet(() -> dataset(home, nameOrId));
+  }
+
+  private static Optional<Path> named(Path folders, String nameOrId) {
+    return manifestFolders(folders).stream()
+        .filter(folder -> folder.getFileName().toString().equals(nameOrId))
+        .findFirst()
+        .or(() ->
+            manifestFolders(folders).stream()
+                .filter(folder -> Manifest.read(folder).name().equals(nameOrId))
+                .findFirst());
   }
 
   /** All datasets of a home, the newest first. */
   public static List<Path> datasetFolders(Path home) {
-    if (!Files.isDirectory(datasets(home))) {
+    return manifestFolders(datasets(home));
+  }
+
+  /** The folders with a manifest in a folder, the newest first. */
+  public static List<Path> manifestFolders(Path parent) {
+    if (!Files.isDirectory(parent)) {
       return List.of();
     }
-    try (Stream<Path> folders = Files.list(datasets(home))) {
+    try (Stream<Path> folders = Files.list(parent)) {
       return folders
-          .filter(folder -> Files.isRegularFile(folder.resolve("manifest.json")))
+          .filter(folder ->
+              !folder.getFileName().toString().startsWith(".") // on its way here or away
+                  && Files.isRegularFile(folder.resolve("manifest.json")))
           .sorted(Comparator.comparing(Steps::modified).reversed().thenComparing(Path::toString))
           .toList();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /** As {@link #datasetWithRoot}, or the folder of its manifest when its sound was removed. */
+  public static Optional<Path> manifestWithRoot(Path home, String root) {
+    return datasetWithRoot(home, root)
+        .or(() ->
+            manifestFolders(removedDatasets(home)).stream()
+                .filter(folder -> Manifest.read(folder).root().equals(root))
+                .findFirst());
   }
 
   /** The newest dataset of a home with this root. */

@@ -12,15 +12,13 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.UnaryOperator;
-import org.descant.audio.Pcm;
 import org.descant.cli.platform.Exit;
 import org.descant.cli.platform.Invocation;
 import org.descant.cli.platform.Output;
 import org.descant.cli.platform.Platform;
 import org.descant.cli.platform.UsageException;
+import org.descant.serving.Attempts;
 import org.descant.serving.Clip;
-import org.descant.serving.Clip.CreditLine;
-import org.descant.serving.Clip.TransferLine;
 import org.descant.serving.Delivery;
 import org.descant.serving.Order;
 import org.descant.serving.RefusedException;
@@ -62,6 +60,12 @@ public final class GenerateCommand implements Callable<Integer> {
 
   @Option(names = "--seed", paramLabel = "N", description = "0, or that of the clip that goes on")
   @Nullable Long seed;
+
+  @Option(
+      names = "--no-retry",
+      description =
+          "this seed or none: try no other when a clip comes out too close to a recording")
+  boolean noRetry;
 
   @Option(
       names = "--guidance",
@@ -174,7 +178,8 @@ public final class GenerateCommand implements Callable<Integer> {
         steps,
         beginFrom == null ? null : clipId.apply(beginFrom),
         strength,
-        keep);
+        keep,
+        noRetry ? Boolean.FALSE : null);
   }
 
   /** Whether a melody's words name a clip, by its id or its file, rather than notes. */
@@ -195,26 +200,23 @@ public final class GenerateCommand implements Callable<Integer> {
     return isFile(clip) ? delivery.identify(Path.of(clip)).id() : clip;
   }
 
-  /** Makes the clip and tells how far it is. */
+  /** Makes the clip, with other seeds where it must be, and tells how far it is. */
   public static Clip make(Delivery delivery, Order order, Output output) {
     return delivery
-        .open(order)
+        .finished(order)
         .run(
-            new Delivery.Listener() {
-              private double made;
-
+            new Attempts.Watcher() {
               @Override
-              public void chunk(Pcm samples) {
-                made += samples.seconds();
-                output.progress(String.format(Locale.ROOT, "  %.1f s made", made));
+              public void made(double seconds) {
+                output.progress(String.format(Locale.ROOT, "  %.1f s made", seconds));
               }
 
               @Override
-              public void credits(List<CreditLine> credits, boolean provisional) {}
-
-              @Override
-              public void money(
-                  long totalMicros, List<TransferLine> transfers, boolean provisional) {}
+              public void again(RefusedException refused, long seed) {
+                output.say("  %s", String.valueOf(refused.getMessage()));
+                refused.reasons().forEach(reason -> output.say("    %s", reason));
+                output.say("  Trying again with seed %d.", seed);
+              }
             });
   }
 
@@ -240,6 +242,11 @@ public final class GenerateCommand implements Callable<Integer> {
         clip.key(),
         clip.realTimeFactor(),
         clip.firstChunkMs());
+    if (clip.attempt() > 1) {
+      output.say(
+          "  made with seed %d, attempt %d: with seed %d it came out too close to a recording",
+          clip.seed(), clip.attempt(), clip.askedSeed());
+    }
     if (!clip.madeFrom().isEmpty()) {
       output.say("  made from %s", clip.madeFrom());
     }
@@ -287,6 +294,8 @@ public final class GenerateCommand implements Callable<Integer> {
     facts.put("tempo", clip.tempo());
     facts.put("key", clip.key());
     facts.put("seed", clip.seed());
+    facts.put("askedSeed", clip.askedSeed());
+    facts.put("attempt", clip.attempt());
     facts.put("madeFrom", clip.madeFrom());
     facts.put("melodyOf", clip.melodyOf());
     facts.put("copiedSeconds", clip.copied().seconds());

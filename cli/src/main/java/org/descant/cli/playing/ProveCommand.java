@@ -73,7 +73,7 @@ public final class ProveCommand implements Callable<Integer> {
     requireOwn(modelFolder);
     ModelCard card = ModelCard.read(modelFolder);
     Path dataset =
-        Steps.datasetWithRoot(home, card.datasetRoot())
+        Steps.manifestWithRoot(home, card.datasetRoot())
             .orElseThrow(() ->
                 new UsageException(
                     "The dataset "
@@ -152,14 +152,12 @@ public final class ProveCommand implements Callable<Integer> {
     if (heldOut) {
       notes.add("It was held out: the model was measured on it and not trained on it.");
     }
-    try (Dataset opened = Dataset.openAsBuilt(dataset)) {
-      opened.tombstones().stream()
-          .filter(tombstone -> tombstone.isrc().equals(isrc.value()))
-          .forEach(tombstone ->
-              notes.add(
-                  "It was withdrawn after the dataset was built: "
-                      + String.join(" ", tombstone.reasons())));
-    }
+    Dataset.withdrawals(dataset).stream()
+        .filter(tombstone -> tombstone.isrc().equals(isrc.value()))
+        .forEach(tombstone ->
+            notes.add(
+                "It was withdrawn after the dataset was built: "
+                    + String.join(" ", tombstone.reasons())));
     return notes;
   }
 }

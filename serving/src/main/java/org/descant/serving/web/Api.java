@@ -25,6 +25,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.descant.catalog.CatalogEntry;
 import org.descant.provenance.Artefact;
 import org.descant.provenance.ContentCredential;
@@ -35,6 +36,7 @@ import org.descant.rights.DecisionContext;
 import org.descant.rights.Isrc;
 import org.descant.rights.Party;
 import org.descant.rights.Use;
+import org.descant.serving.Attempts;
 import org.descant.serving.Clip;
 import org.descant.serving.Delivery;
 import org.descant.serving.House;
@@ -58,6 +60,7 @@ public final class Api implements AutoCloseable {
   /** Files that are looked at at once: each is read whole. */
   private static final int VERIFIED_AT_ONCE_MAX = 4;
 
+  private static final String CLOSED_BEFORE = "the server was closed before its turn came";
   private static final int CLIPS_LISTED = 50;
   private static final int COPY_BYTES = 64 << 10;
 
@@ -77,7 +80,7 @@ public final class Api implements AutoCloseable {
       Caffeine.newBuilder()
           .expireAfterWrite(KEPT)
           .maximumWeight(KEPT_BYTES_MAX)
-          .weigher((String id, LiveGeneration generation) -> generation.audio().bytesTotal())
+          .weigher((String id, LiveGeneration generation) -> generation.audioBytes())
           .build();
 
   /** Its queue is bounded by {@link #places}. */
@@ -92,16 +95,7 @@ public final class Api implements AutoCloseable {
   }
 
   Router router(PrometheusMeterRegistry metrics) {
-    Counter delivered =
-        Counter.builder("descant.clips.delivered").description("clips paid for").register(metrics);
-    Counter refused =
-        Counter.builder("descant.requests.refused")
-            .description("requests that somebody had not agreed to")
-            .register(metrics);
-    DistributionSummary speed =
-        DistributionSummary.builder("descant.generation.real_time_factor")
-            .description("seconds of sound per second of work")
-            .register(metrics);
+    Meters meters = Meters.in(metrics);
     return new Router()
         .on("GET", "/", exchange -> page(exchange, "index.html"))
         .on("GET", "/healthz", exchange -> exchange.answer(200, Map.of("status", "up")))
@@ -116,19 +110,14 @@ public final class Api implements AutoCloseable {
         .on("GET", "/openapi.json", this::openApi)
         .on("GET", "/api/v1/status", this::status)
         .on("GET", "/api/v1/styles", exchange -> exchange.answer(200, delivery.styles()))
-        .on(
-            "POST",
-            "/api/v1/generations",
-            exchange -> generate(exchange, delivered, refused, speed))
-        .on(
-            "GET",
-            "/api/v1/generations/{id}/audio",
-            exchange -> live(exchange).audio().stream(exchange))
+        .on("POST", "/api/v1/generations", exchange -> stream(exchange, meters))
+        .on("GET", "/api/v1/generations/{id}/audio", exchange -> audio(exchange).stream(exchange))
         .on(
             "GET",
             "/api/v1/generations/{id}/events",
             exchange -> live(exchange).events().stream(exchange))
         .on("GET", "/api/v1/clips", this::clips)
+        .on("POST", "/api/v1/clips", exchange -> finish(exchange, meters))
         .on("GET", "/api/v1/clips/{id}", exchange -> exchange.answer(200, shown(clip(exchange))))
         .on("GET", "/api/v1/clips/{id}/wav", exchange -> file(exchange, "wav", "audio/wav"))
         .on("GET", "/api/v1/clips/{id}/flac", exchange -> file(exchange, "flac", "audio/flac"))
@@ -143,32 +132,33 @@ public final class Api implements AutoCloseable {
         .on("GET", "/{page}", exchange -> page(exchange, exchange.part("page")));
   }
 
-  private void generate(
-      Router.Exchange exchange, Counter delivered, Counter refused, DistributionSummary speed)
-      throws Exception {
+  /** What is counted of the clips that are asked for. */
+  private record Meters(Counter delivered, Counter refused, DistributionSummary speed) {
+    static Meters in(PrometheusMeterRegistry metrics) {
+      return new Meters(
+          Counter.builder("descant.clips.delivered")
+              .description("clips paid for")
+              .register(metrics),
+          Counter.builder("descant.requests.refused")
+              .description("requests that somebody had not agreed to")
+              .register(metrics),
+          DistributionSummary.builder("descant.generation.real_time_factor")
+              .description("seconds of sound per second of work")
+              .register(metrics));
+    }
+  }
+
+  /** A clip that is heard while it is made. */
+  private void stream(Router.Exchange exchange, Meters meters) throws Exception {
     Order order = exchange.json(Order.class, JSON_BYTES_MAX);
-    if (!places.tryAcquire()) {
-      throw new Router.Busy("Many are being made just now; ask again in a minute.");
-    }
-    Delivery.Session session;
-    try {
-      session = delivery.open(order);
-    } catch (RuntimeException e) {
-      places.release();
-      if (e instanceof RefusedException) {
-        refused.increment();
-      }
-      throw e;
-    }
-    LiveGeneration generation = new LiveGeneration(session.seconds());
-    making.put(session.id(), generation);
-    try {
-      worker.execute(() -> make(session, generation, delivered, speed));
-    } catch (RejectedExecutionException closing) {
-      ended(session, generation);
-      session.abandon("the server was closed before its turn came");
-      throw new Router.Busy("The server is being closed; ask again when it is back.");
-    }
+    Delivery.Session session = opened(() -> delivery.open(order), meters);
+    LiveGeneration generation = LiveGeneration.stream(session.seconds());
+    begin(
+        session.id(),
+        generation,
+        () -> session.run(generation),
+        () -> session.abandon(CLOSED_BEFORE),
+        meters);
     String path = "/api/v1/generations/" + session.id();
     exchange.answer(
         201,
@@ -179,27 +169,73 @@ public final class Api implements AutoCloseable {
             "clip", "/api/v1/clips/" + session.id()));
   }
 
-  private void make(
-      Delivery.Session session,
-      LiveGeneration generation,
-      Counter delivered,
-      DistributionSummary speed) {
+  /** A clip that is heard when it is finished; the event {@code done} tells its id. */
+  private void finish(Router.Exchange exchange, Meters meters) throws Exception {
+    Order order = exchange.json(Order.class, JSON_BYTES_MAX);
+    Attempts attempts = opened(() -> delivery.finished(order), meters);
+    LiveGeneration generation = LiveGeneration.finished();
+    begin(
+        attempts.id(),
+        generation,
+        () -> attempts.run(generation),
+        () -> attempts.abandon(CLOSED_BEFORE),
+        meters);
+    exchange.answer(
+        201,
+        Map.of("id", attempts.id(), "events", "/api/v1/generations/" + attempts.id() + "/events"));
+  }
+
+  /** Takes a place in the queue and asks the gate; without a session there is no place either. */
+  private <T> T opened(Supplier<T> open, Meters meters) {
+    if (!places.tryAcquire()) {
+      throw new Router.Busy("Many are being made just now; ask again in a minute.");
+    }
     try {
-      Clip clip = session.run(generation);
-      delivered.increment();
-      speed.record(clip.realTimeFactor());
-      generation.done(clip);
-    } catch (RuntimeException | Error e) {
-      generation.failed(e);
-    } finally {
-      ended(session, generation);
+      return open.get();
+    } catch (RuntimeException e) {
+      places.release();
+      if (e instanceof RefusedException) {
+        meters.refused.increment();
+      }
+      throw e;
     }
   }
 
-  private void ended(Delivery.Session session, LiveGeneration generation) {
-    made.put(session.id(), generation);
-    making.remove(session.id());
+  private void begin(
+      String id, LiveGeneration generation, Supplier<Clip> run, Runnable abandon, Meters meters) {
+    making.put(id, generation);
+    try {
+      worker.execute(() -> {
+        try {
+          Clip clip = run.get();
+          meters.delivered.increment();
+          meters.speed.record(clip.realTimeFactor());
+          generation.done(clip);
+        } catch (RuntimeException | Error e) {
+          generation.failed(e);
+        } finally {
+          ended(id, generation);
+        }
+      });
+    } catch (RejectedExecutionException closing) {
+      ended(id, generation);
+      abandon.run();
+      throw new Router.Busy("The server is being closed; ask again when it is back.");
+    }
+  }
+
+  private void ended(String id, LiveGeneration generation) {
+    made.put(id, generation);
+    making.remove(id);
     places.release();
+  }
+
+  private AudioStream audio(Router.Exchange exchange) {
+    AudioStream audio = live(exchange).audio();
+    if (audio == null) {
+      throw new Router.NotFound("This clip is not heard before it is finished; follow its events.");
+    }
+    return audio;
   }
 
   private LiveGeneration live(Router.Exchange exchange) {
@@ -240,6 +276,8 @@ public final class Api implements AutoCloseable {
     shown.put("madeFrom", clip.madeFrom());
     shown.put("melodyOf", clip.melodyOf());
     shown.put("seed", clip.seed());
+    shown.put("askedSeed", clip.askedSeed());
+    shown.put("attempt", clip.attempt());
     shown.put("model", Map.of("id", clip.model(), "name", clip.modelName()));
     shown.put("datasetRoot", clip.datasetRoot());
     shown.put("at", clip.at());

@@ -4,34 +4,59 @@ import java.util.List;
 import java.util.Map;
 import org.descant.audio.Pcm;
 import org.descant.ledger.Usage;
+import org.descant.serving.Attempts;
 import org.descant.serving.Clip;
 import org.descant.serving.Clip.CreditLine;
 import org.descant.serving.Clip.TransferLine;
 import org.descant.serving.Delivery;
+import org.descant.serving.RefusedException;
+import org.jspecify.annotations.Nullable;
 
-/** A generation that listeners can hear and watch while it is made. */
-final class LiveGeneration implements Delivery.Listener {
+/**
+ * A generation that can be watched while it is made, and heard when it is a stream; a finished clip
+ * is heard when it is delivered.
+ */
+final class LiveGeneration implements Delivery.Listener, Attempts.Watcher {
   private static final int SAMPLE_RATE = 44_100;
   private static final int CHANNELS = 2;
 
   private final Events events = new Events();
-  private final AudioStream audio;
+  private final @Nullable AudioStream audio;
   private double heardSeconds;
 
-  LiveGeneration(double seconds) {
-    this.audio = new AudioStream(SAMPLE_RATE, CHANNELS, Math.round(seconds * SAMPLE_RATE));
+  private LiveGeneration(@Nullable AudioStream audio) {
+    this.audio = audio;
+  }
+
+  /** A stream of so many seconds. */
+  static LiveGeneration stream(double seconds) {
+    return new LiveGeneration(
+        new AudioStream(SAMPLE_RATE, CHANNELS, Math.round(seconds * SAMPLE_RATE)));
+  }
+
+  /** A finished clip. */
+  static LiveGeneration finished() {
+    return new LiveGeneration(null);
   }
 
   Events events() {
     return events;
   }
 
-  AudioStream audio() {
+  /** Null for a finished clip. */
+  @Nullable AudioStream audio() {
     return audio;
+  }
+
+  int audioBytes() {
+    return audio == null ? 0 : audio.bytesTotal();
   }
 
   @Override
   public void chunk(Pcm samples) {
+    if (audio == null) {
+      throw new IllegalStateException("sound of a clip that is not finished");
+    }
     audio.add(samples);
     events.add(
         "chunk",
@@ -58,11 +83,22 @@ final class LiveGeneration implements Delivery.Listener {
             "transfers", transfers));
   }
 
+  @Override
+  public void made(double seconds) {
+    events.add("made", Map.of("seconds", seconds));
+  }
+
+  @Override
+  public void again(RefusedException refused, long seed) {
+    events.add("again", Map.of("seed", seed, "problem", Router.problem(refused)));
+  }
+
   void done(Clip clip) {
     end(
         "done",
         Map.of(
             "clip", clip.id(),
+            "seed", clip.seed(),
             "wav", Api.address(clip, "/wav"),
             "flac", Api.address(clip, "/flac"),
             "copiedSeconds", clip.copied().seconds()));
@@ -73,7 +109,9 @@ final class LiveGeneration implements Delivery.Listener {
   }
 
   private void end(String name, Object value) {
-    audio.end();
+    if (audio != null) {
+      audio.end();
+    }
     try {
       events.add(name, value);
     } finally {

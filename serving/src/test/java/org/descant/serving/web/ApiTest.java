@@ -245,6 +245,59 @@ class ApiTest {
         .contains("RECORDING", "DECISION", "DATASET", "MODEL", "CLIP", "USAGE", "TRANSFER");
   }
 
+  private static List<Event> finished(WebServer at, String order) throws Exception {
+    String base = "http://127.0.0.1:" + at.port();
+    HttpResponse<String> asked =
+        CLIENT.send(
+            HttpRequest.newBuilder(URI.create(base + "/api/v1/clips"))
+                .POST(BodyPublishers.ofString(order))
+                .build(),
+            BodyHandlers.ofString());
+    assertThat(asked.statusCode()).as(asked.body()).isEqualTo(201);
+    assertThat(json(asked).propertyNames()).containsExactlyInAnyOrder("id", "events");
+    String events = json(asked).path("events").asString();
+    return events(HttpRequest.newBuilder(URI.create(base + events)).build(), event -> {});
+  }
+
+  @Test
+  void aFinishedClipIsNotHeardWhileItIsMadeAndOtherSeedsAreTried() throws Exception {
+    String order = "{\"seconds\": 5, \"tempo\": 100, \"key\": \"D minor\", \"seed\": 7}";
+    List<Event> events = finished(server, order);
+    assertThat(events.subList(0, events.size() - 1)).extracting(Event::name).containsOnly("made");
+    JsonNode done = events.getLast().data();
+    assertThat(events.getLast().name()).as(events.toString()).isEqualTo("done");
+    assertThat(done.path("seed").asLong()).isEqualTo(7);
+    String id = done.path("clip").asString();
+    JsonNode clip = ok("/api/v1/clips/" + id);
+    assertThat(clip.path("askedSeed").asLong()).isEqualTo(7);
+    assertThat(clip.path("attempt").asInt()).isEqualTo(1);
+    problem(get("/api/v1/generations/" + id + "/audio"), 404);
+
+    Path recording = home.house().catalog().audioPath(TestHouse.CY);
+    home.exchange(TestHouse.CY, delivery.file(delivery.find(id).orElseThrow(), "wav"));
+    try (Api again = new Api(home.house(), new Delivery(home.house()));
+        WebServer other = WebServer.start(again, 0)) {
+      List<Event> tried = finished(other, order);
+      Event next =
+          tried.stream().filter(event -> event.name().equals("again")).findFirst().orElseThrow();
+      assertThat(next.data().path("problem").path("status").asInt()).isEqualTo(403);
+      long seed = next.data().path("seed").asLong();
+      assertThat(tried.getLast().data().path("seed").asLong()).isEqualTo(seed).isNotEqualTo(7);
+      JsonNode made = ok("/api/v1/clips/" + tried.getLast().data().path("clip").asString());
+      assertThat(made.path("seed").asLong()).isEqualTo(seed);
+      assertThat(made.path("askedSeed").asLong()).isEqualTo(7);
+      assertThat(made.path("attempt").asInt()).isEqualTo(2);
+
+      List<Event> once = finished(other, order.replace("}", ", \"retry\": false}"));
+      assertThat(once).extracting(Event::name).doesNotContain("again");
+      assertThat(once.getLast().name()).isEqualTo("failed");
+      assertThat(once.getLast().data().path("problem").path("detail").asString())
+          .contains("too close to an existing recording");
+    } finally {
+      home.exchange(TestHouse.CY, recording);
+    }
+  }
+
   @Test
   void whoComesLateHearsAllAndWhoComesBackHearsTheRest() throws Exception {
     JsonNode made = start("{\"seconds\": 2}");
@@ -519,7 +572,11 @@ class ApiTest {
         Arguments.of(make, "{\"style\": \"ZZTST2600003\"}", 403, "style"),
         Arguments.of(make, "{\"text\": \"" + "x".repeat(3_000) + "\"}", 400, "at most"),
         Arguments.of(make, "{\"text\": \"" + "x".repeat(1 << 20) + "\"}", 413, "65536 bytes"),
-        Arguments.of("/api/v1/clips", "{}", 405, "does not take POST"),
+        Arguments.of(make, "{\"retry\": true}", 400, "made once"),
+        Arguments.of(make, "{\"retry\": 1}", 400, "\"retry\" must be true or false"),
+        Arguments.of("/api/v1/clips", "{\"seconds\": 1}", 400, "2 to 60 seconds"),
+        Arguments.of("/api/v1/clips", "{\"style\": \"ZZTST2600003\"}", 403, "style"),
+        Arguments.of("/api/v1/styles", "{}", 405, "does not take POST"),
         Arguments.of("/api/v1/nothing", "{}", 404, "/openapi.json"));
   }
 

@@ -304,6 +304,7 @@ public final class Tuner {
       Map<String, String> metadata = metadata(record, base);
       try (coded) {
         facts.put(Trainer.FIELDS, List.of(coded.spec().name()));
+        folder.save(record.with(RunStatus.RUNNING, null, record.step(), facts));
         List<TuneCodes.Piece> learned = pieces(codes, coded, recipe, false);
         List<TuneCodes.Piece> measured = pieces(codes, coded, recipe, true);
         try (var stage =
