@@ -4,7 +4,9 @@ import java.util.Map;
 
 /**
  * An exponential moving average of all parameters of a store, as one flat buffer: average += (1 −
- * decay) × (value − average). Evaluate with it by {@link #swap}, which a second call undoes.
+ * decay) × (value − average), with a smaller decay while there are few steps, so that a short run
+ * is not averaged with its beginning. Evaluate with it by {@link #swap}, which a second call
+ * undoes.
  */
 public final class Ema implements AutoCloseable {
   private final ParameterStore store;
@@ -14,7 +16,7 @@ public final class Ema implements AutoCloseable {
   /**
    * Starts from the current parameters.
    *
-   * @param decay share of the old average a step keeps, such as 0.999
+   * @param decay share of the old average that a late step keeps, such as 0.999
    */
   public Ema(ParameterStore store, double decay) {
     if (!(decay >= 0 && decay < 1)) {
@@ -27,11 +29,16 @@ public final class Ema implements AutoCloseable {
     }
   }
 
-  /** Moves the average towards the parameters. */
-  public void update() {
+  /**
+   * Moves the average towards the parameters.
+   *
+   * @param step from 1; no more than (1 + step) / (10 + step) of the old average is kept
+   */
+  public void update(long step) {
+    double kept = Math.min(decay, (1.0 + step) / (10.0 + step));
     try (NoGrad noGrad = NoGrad.open();
         Scope scope = Scope.open()) {
-      average.lerpInPlace(store.values(), 1 - decay);
+      average.lerpInPlace(store.values(), 1 - kept);
     }
   }
 

@@ -224,11 +224,14 @@ class ParameterStoreTest {
       store.build();
       try (Ema ema = new Ema(store, 0.75)) {
         store.values().fill(5);
-        ema.update();
+        ema.update(1000); // keeps its decay
         ema.swap();
         assertThat(w.tensor().toFloats()).containsOnly(2f);
         ema.swap();
         assertThat(w.tensor().toFloats()).containsOnly(5f);
+        ema.update(8); // keeps half
+        ema.swap();
+        assertThat(w.tensor().toFloats()).containsOnly(3.5f);
       }
     }
   }

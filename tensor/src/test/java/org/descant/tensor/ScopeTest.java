@@ -179,7 +179,7 @@ class ScopeTest {
               loss.backward();
               store.clipGradNorm(1);
               adamW.step(1e-3);
-              ema.update();
+              ema.update(step);
             }
             if (step == WARM_UP) {
               System.gc();

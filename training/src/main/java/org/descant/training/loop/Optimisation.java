@@ -205,7 +205,7 @@ public final class Optimisation implements AutoCloseable {
       store.clipGradients(norm, rules.clip);
       optimizer.step(rules.schedule.at(step));
       if (ema != null) {
-        ema.update();
+        ema.update(step);
       }
     } else {
       copyState(store.state(), stateBefore);
