@@ -84,9 +84,9 @@ class DatabaseTest {
               handle.rollback();
               Database.notify(handle, "news", "three");
             });
-        assertThat(received.poll(10, TimeUnit.SECONDS)).isEqualTo("one");
-        assertThat(received.poll(10, TimeUnit.SECONDS)).isEqualTo("zwei Grüße");
-        assertThat(received.poll(10, TimeUnit.SECONDS)).isEqualTo("three");
+        assertThat(received.poll(60, TimeUnit.SECONDS)).isEqualTo("one");
+        assertThat(received.poll(60, TimeUnit.SECONDS)).isEqualTo("zwei Grüße");
+        assertThat(received.poll(60, TimeUnit.SECONDS)).isEqualTo("three");
       }
     }
   }
@@ -112,16 +112,16 @@ class DatabaseTest {
           };
       try (Notifications _ = database.listen("news", listener)) {
         send(database, "bad");
-        assertThat(received.poll(10, TimeUnit.SECONDS)).isEqualTo("bad");
+        assertThat(received.poll(60, TimeUnit.SECONDS)).isEqualTo("bad");
         database
             .jdbi()
             .useHandle(handle ->
                 handle.execute(
                     "select pg_terminate_backend(pid) from pg_stat_activity"
                         + " where query like 'listen%' and datname = current_database()"));
-        assertThat(received.poll(10, TimeUnit.SECONDS)).isEqualTo("gap");
+        assertThat(received.poll(60, TimeUnit.SECONDS)).isEqualTo("gap");
         send(database, "good");
-        assertThat(received.poll(10, TimeUnit.SECONDS)).isEqualTo("good");
+        assertThat(received.poll(60, TimeUnit.SECONDS)).isEqualTo("good");
       }
     }
   }

@@ -31,7 +31,8 @@ import org.descant.rights.Share;
 import org.descant.rights.Terms;
 import org.descant.rights.Use;
 import org.descant.rights.Work;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
@@ -40,18 +41,40 @@ import tools.jackson.databind.json.JsonMapper;
 class LedgerTest {
   private static final Instant JUNE = Instant.parse("2026-06-01T12:00:00.123456789Z");
 
-  Database database;
-  Ledger ledger;
+  private static Database database;
 
-  @BeforeEach
-  void open() {
+  private Ledger ledger;
+
+  @BeforeAll
+  static void start() {
     database = Database.temporary();
-    ledger = Ledger.open(database);
   }
 
-  @AfterEach
-  void close() {
+  @AfterAll
+  static void stop() {
     database.close();
+  }
+
+  /** The books are append-only by trigger; a test may look away to begin with empty ones. */
+  @BeforeEach
+  void empty() {
+    ledger = Ledger.open(database);
+    database
+        .jdbi()
+        .useTransaction(handle -> {
+          List<String> tables =
+              handle
+                  .createQuery(
+                      """
+                      select schemaname || '.' || tablename from pg_tables
+                      where schemaname in ('ledger', 'rights')
+                        and tablename <> 'migration_history'
+                      """)
+                  .mapTo(String.class)
+                  .list();
+          handle.execute("set local session_replication_role = replica");
+          handle.execute("truncate " + String.join(", ", tables) + " restart identity cascade");
+        });
   }
 
   private static Usage usage(String id, long micros) {

@@ -21,25 +21,17 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import org.descant.database.Database;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class ClearanceTest {
-  private Database database;
   private Rights rights;
   private Clearance clearance;
 
   @BeforeEach
   void open() {
-    database = Database.temporary();
-    rights = Rights.open(database);
+    rights = Rights.open(Fixture.nothingRecorded());
     clearance = rights.clearance();
-  }
-
-  @AfterEach
-  void close() {
-    database.close();
   }
 
   private void recordEverything() {

@@ -8,26 +8,17 @@ import static org.descant.rights.Fixture.SONG;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
-import org.descant.database.Database;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class CreditsTest {
-  private Database database;
   private Rights rights;
 
   @BeforeEach
   void open() {
-    database = Database.temporary();
-    rights = Rights.open(database);
+    rights = Rights.open(Fixture.nothingRecorded());
     rights.record(Fixture.people());
     rights.record(Fixture.music());
-  }
-
-  @AfterEach
-  void close() {
-    database.close();
   }
 
   private List<Credit> fold(RecordingWeight... weights) {

@@ -4,9 +4,13 @@ import java.time.LocalDate;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import org.descant.database.Database;
 
 /** A small, complete rights graph: one recording, one work, four people and two companies. */
 final class Fixture {
+  /** One database for the tests of this module that run one after another in one process. */
+  private static final Database DATABASE = Database.temporary();
+
   static final LocalDate DAY = LocalDate.of(2026, 6, 1);
   static final DecisionContext AT = DecisionContext.at(DAY);
   static final LocalDate START = LocalDate.of(2026, 1, 1);
@@ -45,6 +49,30 @@ final class Fixture {
 
   static Agreement licence(String id, String licensor, Set<Use> uses) {
     return Agreement.licence(id, licensor, uses, Scope.ALL, START, null);
+  }
+
+  /**
+   * A database where nothing was ever recorded. Facts are append-only by trigger; a test may look
+   * away to begin with nothing.
+   */
+  static Database nothingRecorded() {
+    Rights.open(DATABASE);
+    DATABASE
+        .jdbi()
+        .useTransaction(handle -> {
+          List<String> tables =
+              handle
+                  .createQuery(
+                      """
+                      select 'rights.' || tablename from pg_tables
+                      where schemaname = 'rights' and tablename <> 'migration_history'
+                      """)
+                  .mapTo(String.class)
+                  .list();
+          handle.execute("set local session_replication_role = replica");
+          handle.execute("truncate " + String.join(", ", tables) + " restart identity cascade");
+        });
+    return DATABASE;
   }
 
   static List<Fact> people() {

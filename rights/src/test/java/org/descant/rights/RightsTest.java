@@ -18,7 +18,6 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.descant.database.Database;
 import org.descant.database.Notifications;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -28,13 +27,8 @@ class RightsTest {
 
   @BeforeEach
   void open() {
-    database = Database.temporary();
+    database = Fixture.nothingRecorded();
     rights = Rights.open(database);
-  }
-
-  @AfterEach
-  void close() {
-    database.close();
   }
 
   @Test
@@ -168,9 +162,9 @@ class RightsTest {
       rights.register(Fixture.SINGER);
       rights.register(Fixture.SINGER);
       rights.choose(no("singer", Use.STYLE, Scope.ALL));
-      assertThat(told.poll(10, TimeUnit.SECONDS))
+      assertThat(told.poll(60, TimeUnit.SECONDS))
           .isEqualTo(new RightsChange(RightsChange.Kind.PARTY, "singer"));
-      assertThat(told.poll(10, TimeUnit.SECONDS))
+      assertThat(told.poll(60, TimeUnit.SECONDS))
           .isEqualTo(new RightsChange(RightsChange.Kind.CHOICE, "singer"));
     }
   }

@@ -21,6 +21,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.descant.lab.MetricLine;
@@ -65,39 +66,30 @@ class DataParallelTest {
     dataset = Small.dataset(shared.resolve("dataset"));
   }
 
-  /** A worker, or with no rank in its environment one process alone. */
+  /** The word {@code flow} among the overrides stands for the recipe with a flow model. */
+  private static Recipe recipe(List<String> overrides) {
+    var all = new ArrayList<>(ALL_LINES);
+    all.addAll(overrides);
+    Recipe small = all.remove("flow") ? Small.flowRecipe() : Small.recipe();
+    return RecipeText.withOverrides(small, all);
+  }
+
+  /** A worker, as its launcher starts it. */
   static final class Worker {
     private Worker() {}
 
-    /** Withdraws a recording at a line, as another process would: "withdraw codec 4 ISRC". */
-    private static void withdraw(String beside, Progress.Line line, Path dataset) {
-      String begin = "withdraw " + line.stage() + " " + line.step() + " ";
-      if (beside.startsWith(begin)) {
-        Dataset.withdraw(dataset, Small.refusal(beside.substring(begin.length())));
-      }
-    }
-
-    /**
-     * dataset, run, what to do beside training, timeout in seconds, overrides of the recipe; the
-     * word {@code flow} among them stands for the recipe with a flow model.
-     */
+    /** dataset, run, what to do beside training, timeout in seconds, overrides of the recipe. */
     public static void main(String[] arguments) {
       Path run = Path.of(arguments[1]);
       String beside = arguments[2];
-      var overrides = new ArrayList<>(List.of(arguments).subList(4, arguments.length));
-      boolean flow = overrides.remove("flow");
-      Recipe recipe =
-          RecipeText.withOverrides(flow ? Small.flowRecipe() : Small.recipe(), overrides);
+      Recipe recipe = recipe(List.of(arguments).subList(4, arguments.length));
       var options =
           Team.Options.DEFAULT
               .withTimeout(Duration.ofSeconds(Long.parseLong(arguments[3])))
               .withShardOptimizer(beside.startsWith("shard"));
       int status = 0;
       var ended = new CountDownLatch(1);
-      try (Replicas replicas =
-              World.of(System.getenv())
-                  .<Replicas>map(world -> Team.join(world, options, run))
-                  .orElse(Replicas.ALONE);
+      try (Replicas replicas = Team.join(World.of(System.getenv()).orElseThrow(), options, run);
           Dataset opened = Dataset.open(Path.of(arguments[0]))) {
         var trainer = new Trainer[1];
         trainer[0] =
@@ -105,7 +97,7 @@ class DataParallelTest {
                 recipe,
                 opened,
                 run,
-                beside(beside, trainer, opened.folder()),
+                beside(beside, trainer, opened),
                 disturbed(replicas, beside, run));
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(trainer[0], ended)));
         RunStatus end = trainer[0].run().status();
@@ -129,7 +121,7 @@ class DataParallelTest {
       }
     }
 
-    private static Progress beside(String beside, Trainer[] trainer, Path dataset) {
+    private static Progress beside(String beside, Trainer[] trainer, Dataset dataset) {
       Progress printed = Progress.to(System.out);
       return new Progress() {
         @Override
@@ -138,7 +130,11 @@ class DataParallelTest {
           if (beside.endsWith("stop " + line.stage() + " " + line.step())) {
             trainer[0].stop();
           }
-          withdraw(beside, line, dataset);
+          if (beside.equals("withdrawal " + line.stage() + " " + line.step())) {
+            while (dataset.withdrawals() == 0) {
+              LockSupport.parkNanos(1_000_000); // another process writes it
+            }
+          }
         }
 
         @Override
@@ -208,7 +204,6 @@ class DataParallelTest {
             run.toString(),
             beside,
             String.valueOf(timeout.toSeconds())));
-    command.addAll(ALL_LINES);
     command.addAll(overrides);
     return command;
   }
@@ -298,26 +293,22 @@ class DataParallelTest {
 
   private static void trained(int workers, Path run, String beside, String... overrides)
       throws Exception {
-    if (workers == 1) {
-      Path log = Files.createTempFile("alone", ".log");
-      Process process =
-          new ProcessBuilder(command(run, beside, PATIENT, List.of(overrides)))
-              .redirectErrorStream(true)
-              .redirectOutput(log.toFile())
-              .start();
-      assertThat(process.waitFor()).as(() -> read(log)).isZero();
-      Files.delete(log);
-    } else {
-      var launched = new Launched(workers, command(run, beside, PATIENT, List.of(overrides)));
-      assertThat(launched.status()).as(launched.heard::toString).isZero();
-    }
+    var launched = new Launched(workers, command(run, beside, PATIENT, List.of(overrides)));
+    assertThat(launched.status()).as(launched.heard::toString).isZero();
   }
 
-  private static String read(Path file) {
-    try {
-      return Files.readString(file);
-    } catch (IOException e) {
-      return e.toString();
+  /** One process without a launcher: this one. */
+  private static void trainedAlone(Path run, String beside, String... overrides) {
+    Small.forgetFields(dataset);
+    try (Dataset opened = Dataset.open(dataset)) {
+      var trainer =
+          new Trainer(
+              recipe(List.of(overrides)),
+              opened,
+              run,
+              Progress.NONE,
+              Worker.disturbed(Replicas.ALONE, beside, run));
+      assertThat(trainer.run().status()).isEqualTo(RunStatus.FINISHED);
     }
   }
 
@@ -326,7 +317,7 @@ class DataParallelTest {
   private void assertEqualGradients(int workers, String... overrides) throws Exception {
     Path alone = home.resolve("alone");
     Path together = home.resolve("together" + workers);
-    trained(1, alone, "gradients", overrides);
+    trainedAlone(alone, "gradients", overrides);
     trained(workers, together, "gradients", overrides);
     List<Path> files;
     try (var all = Files.list(alone)) {
@@ -388,7 +379,7 @@ class DataParallelTest {
     Path alone = home.resolve("alone");
     Path together = home.resolve("together");
     Path sharded = home.resolve("sharded");
-    trained(1, alone, "", "steps=12");
+    trainedAlone(alone, "", "steps=12");
     trained(2, together, "", "steps=12");
     trained(2, sharded, "shard", "steps=12");
     assertThat(RunFolder.record(together).status()).isEqualTo(RunStatus.FINISHED);
@@ -424,7 +415,7 @@ class DataParallelTest {
     };
     Path alone = home.resolve("alone");
     Path together = home.resolve("together");
-    trained(1, alone, "", overrides);
+    trainedAlone(alone, "", overrides);
     trained(2, together, "", overrides);
     for (MetricLine line : learned(alone)) {
       if (!line.values().containsKey("loss")) {
@@ -463,19 +454,17 @@ class DataParallelTest {
           .hasSameBinaryContentAs(whole.resolve(checkpoint));
     }
     Path twoThenOne = copy(two, "two-one");
-    trained(1, twoThenOne, "", "steps=12", "lm.stopAfter=0");
+    trainedAlone(twoThenOne, "", "steps=12", "lm.stopAfter=0");
     trained(2, two, "shard", "steps=12", "lm.stopAfter=0");
     assertClose(learned(twoThenOne), learned(two), 9);
 
     Path one = home.resolve("one");
-    var overrides = new ArrayList<>(ALL_LINES);
-    overrides.addAll(twelve);
-    Recipe recipe = RecipeText.withOverrides(Small.recipe(), overrides);
+    Recipe recipe = recipe(twelve);
     try (Dataset opened = Dataset.open(dataset)) {
       var trainer = new Trainer[1];
       trainer[0] =
           new Trainer(
-              recipe, opened, one, Worker.beside("stop lm 3", trainer, dataset), Replicas.ALONE);
+              recipe, opened, one, Worker.beside("stop lm 3", trainer, opened), Replicas.ALONE);
       assertThat(trainer[0].run().status()).isEqualTo(RunStatus.STOPPED);
       Path oneThenTwo = copy(one, "one-two");
       trained(2, oneThenTwo, "shard", "steps=12", "lm.stopAfter=0");
@@ -518,7 +507,7 @@ class DataParallelTest {
 
   // ---------------------------------------------------------------- withdrawals
 
-  /** The first worker writes it at a line; the second learns of it at the same checkpoint. */
+  /** It is written while a step is told; all workers learn of it at the same checkpoint. */
   @Test
   void allWorkersDoWithoutAWithdrawnRecordingFromTheSameStepOn() throws Exception {
     List<String> overrides = List.of("steps=24", "checkpoint.every=3", "lm.stopAfter=0");
@@ -529,21 +518,29 @@ class DataParallelTest {
     }
     Path together = home.resolve("together");
     var launched =
-        new Launched(2, command(data, together, "withdraw codec 4 " + isrc, PATIENT, overrides));
+        new Launched(2, command(data, together, "withdrawal codec 4", PATIENT, overrides));
+    launched.awaitLine("codec 4/12 ");
+    Dataset.withdraw(data, Small.refusal(isrc));
     assertThat(launched.status()).as(launched.heard::toString).isZero();
     assertThat(launched.heard.toString())
         .contains(isrc + " is withdrawn from the dataset: left out from step 7 on");
 
     Path alone = home.resolve("alone");
     Path again = copy(dataset, "again");
-    var lines = new ArrayList<>(ALL_LINES);
-    lines.addAll(overrides);
     try (Dataset opened = Dataset.open(again)) {
-      Trainer.run(
-          RecipeText.withOverrides(Small.recipe(), lines),
-          opened,
-          alone,
-          Worker.beside("withdraw codec 4 " + isrc, new Trainer[1], again));
+      Progress withdrawing =
+          new Progress() {
+            @Override
+            public void step(Line line) {
+              if (line.stage().equals("codec") && line.step() == 4) {
+                Dataset.withdraw(again, Small.refusal(isrc));
+              }
+            }
+
+            @Override
+            public void note(String sentence) {}
+          };
+      Trainer.run(recipe(overrides), opened, alone, withdrawing);
     }
     Seen seen = Seen.of(together);
     assertThat(seen.withdrawn().get(isrc)).isNotNull().extracting(w -> w.from()).isEqualTo(7L);
@@ -561,23 +558,23 @@ class DataParallelTest {
   @Test
   void twoKilledWorkersCostAtMostAStepEachAndNoBit() throws Exception {
     Path unbroken = home.resolve("unbroken");
-    trained(2, unbroken, "", "steps=120", "checkpoint.every=50");
+    List<String> sixty = List.of("steps=60", "checkpoint.every=25");
+    trained(2, unbroken, "", sixty.toArray(String[]::new));
     Path run = home.resolve("run");
-    var launched =
-        new Launched(2, command(run, "", PATIENT, List.of("steps=120", "checkpoint.every=50")));
-    launched.awaitLine("codec 21/60");
+    var launched = new Launched(2, command(run, "", PATIENT, sixty));
+    launched.awaitLine("codec 11/30");
     launched.kill(1);
-    launched.awaitLine("lm 23/60");
+    launched.awaitLine("lm 12/30");
     launched.kill(0);
     assertThat(launched.status()).as(launched.heard::toString).isZero();
     assertThat(launched.heard.lines().stream().filter(l -> l.contains("starts all 2")))
         .as(launched.heard::toString)
         .hasSize(2);
-    assertThat(stepsLost(launched.heard.lines(), 60))
+    assertThat(stepsLost(launched.heard.lines(), 30))
         .as(String.join("\n", launched.heard.lines()))
         .hasSize(2)
         .allMatch(steps -> steps <= 1);
-    assertSameBits(run, unbroken, 120);
+    assertSameBits(run, unbroken, 60);
   }
 
   /** Steps that were told and had to be done again, for each time that a run went on. */
@@ -715,10 +712,8 @@ class DataParallelTest {
     Path together = home.resolve("together");
     trained(2, together, "", overrides.toArray(String[]::new));
     Path alone = home.resolve("alone");
-    overrides.addAll(ALL_LINES);
     try (Dataset opened = Dataset.open(dataset)) {
-      Recipe recipe = RecipeText.withOverrides(Small.recipe(), overrides);
-      Trainer.run(recipe, opened, alone, Progress.NONE);
+      Trainer.run(recipe(overrides), opened, alone, Progress.NONE);
     }
     Seen seen = Seen.of(together);
     assertThat(seen.skippedSteps()).isNotEmpty().isEqualTo(Seen.of(alone).skippedSteps());
@@ -777,7 +772,7 @@ class DataParallelTest {
     var stopped = new Launched(2, command(run, "stop lm 3", PATIENT, List.of("steps=12")));
     assertThat(stopped.status()).as(stopped.heard::toString).isEqualTo(130);
     assertThat(RunFolder.record(run).step()).isEqualTo(9);
-    trained(1, run, "", "steps=12");
+    trainedAlone(run, "", "steps=12");
     assertThat(RunFolder.record(run).status()).isEqualTo(RunStatus.FINISHED);
     assertThat(RunFolder.record(run).facts()).containsEntry("workers", 1);
   }

@@ -7,7 +7,9 @@ import java.nio.file.Path;
 import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 import org.descant.audio.Beat;
 import org.descant.audio.ChordSpan;
 import org.descant.audio.MusicAnnotations;
@@ -19,6 +21,7 @@ import org.descant.models.codec.CodecConfig;
 import org.descant.models.flow.FlowConfig;
 import org.descant.models.lm.TokenLmConfig;
 import org.descant.rights.Agreement;
+import org.descant.rights.Clearance;
 import org.descant.rights.Contributor;
 import org.descant.rights.Decision;
 import org.descant.rights.DecisionContext;
@@ -42,10 +45,35 @@ public final class Small {
   static final int RECORDINGS = 5;
   private static final double SECONDS = 6;
 
+  /** The files of the dataset by their names, once it was made. */
+  private static final Map<String, byte[]> FILES = new TreeMap<>();
+
   private Small() {}
 
   /** Five recordings of six seconds, cleared by a real gate; one of them without annotations. */
-  public static Path dataset(Path folder) {
+  public static synchronized Path dataset(Path folder) {
+    try {
+      if (FILES.isEmpty()) {
+        made(folder);
+        try (var files = Files.walk(folder)) {
+          for (Path file : files.filter(Files::isRegularFile).toList()) {
+            FILES.put(folder.relativize(file).toString(), Files.readAllBytes(file));
+          }
+        }
+      } else {
+        for (Map.Entry<String, byte[]> file : FILES.entrySet()) {
+          Path path = folder.resolve(file.getKey());
+          Files.createDirectories(path.getParent());
+          Files.write(path, file.getValue());
+        }
+      }
+      return folder;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static void made(Path folder) {
     try (Database database = Database.temporary()) {
       Rights rights = Rights.open(database);
       rights.register(new Party("p", "Somebody", true, null));
@@ -53,29 +81,12 @@ public final class Small {
       var sources = new ArrayList<DatasetSource>();
       for (int n = 1; n <= RECORDINGS; n++) {
         Pcm pcm = melody(n);
-        Isrc isrc = isrc(n);
-        rights.register(
-            new Work(
-                "w" + n,
-                "Song " + n,
-                List.of(new Contributor("p", "Composer")),
-                List.of(Share.publishing("p", Share.WHOLE))));
-        rights.register(
-            new Recording(
-                isrc,
-                "Song " + n,
-                "Artist " + n,
-                pcm.seconds(),
-                pcm.hash(),
-                List.of("w" + n),
-                List.of(new Contributor("p", "MainArtist")),
-                List.of(Share.master("p", Share.WHOLE)),
-                null));
+        register(rights, n, pcm);
         sources.add(
             new DatasetSource(
                 rights
                     .clearance()
-                    .clear(Use.TRAIN, isrc, DecisionContext.at(LocalDate.of(2026, 6, 1)))
+                    .clear(Use.TRAIN, isrc(n), DecisionContext.at(LocalDate.of(2026, 6, 1)))
                     .orElseThrow(),
                 pcm,
                 n == 2 ? null : truth(pcm.seconds()),
@@ -85,7 +96,6 @@ public final class Small {
       }
       DatasetWriter.write(folder, "small", Use.TRAIN, sources, List.of(), rights.clearance());
     }
-    return folder;
   }
 
   /** Removes what runs have coded beside a dataset's sound, so that the next run codes again. */
@@ -107,32 +117,44 @@ public final class Small {
     return Isrc.of("QZTST26%05d".formatted(n));
   }
 
-  /** What a gate says that knows the recording and no licence for it. */
+  /** What a gate says that knows the recordings and no licence for them. */
   static Decision refusal(String isrc) {
-    try (Database database = Database.temporary()) {
-      Rights rights = Rights.open(database);
+    return Unlicensed.GATE.decide(
+        Use.TRAIN, Isrc.of(isrc), DecisionContext.at(LocalDate.of(2026, 6, 1)));
+  }
+
+  /** Opened by the first who asks, and there until the process ends. */
+  private static final class Unlicensed {
+    static final Clearance GATE = gate();
+
+    private static Clearance gate() {
+      Rights rights = Rights.open(Database.temporary());
       rights.register(new Party("p", "Somebody", true, null));
-      rights.register(
-          new Work(
-              "w",
-              "Song",
-              List.of(new Contributor("p", "Composer")),
-              List.of(Share.publishing("p", Share.WHOLE))));
-      rights.register(
-          new Recording(
-              Isrc.of(isrc),
-              "Song",
-              "Somebody",
-              1,
-              melody(1).hash(),
-              List.of("w"),
-              List.of(new Contributor("p", "MainArtist")),
-              List.of(Share.master("p", Share.WHOLE)),
-              null));
-      return rights
-          .clearance()
-          .decide(Use.TRAIN, Isrc.of(isrc), DecisionContext.at(LocalDate.of(2026, 6, 1)));
+      for (int n = 1; n <= RECORDINGS; n++) {
+        register(rights, n, melody(n));
+      }
+      return rights.clearance();
     }
+  }
+
+  private static void register(Rights rights, int n, Pcm pcm) {
+    rights.register(
+        new Work(
+            "w" + n,
+            "Song " + n,
+            List.of(new Contributor("p", "Composer")),
+            List.of(Share.publishing("p", Share.WHOLE))));
+    rights.register(
+        new Recording(
+            isrc(n),
+            "Song " + n,
+            "Artist " + n,
+            pcm.seconds(),
+            pcm.hash(),
+            List.of("w" + n),
+            List.of(new Contributor("p", "MainArtist")),
+            List.of(Share.master("p", Share.WHOLE)),
+            null));
   }
 
   /** A tone on every half second, panned by chance, on the 16-bit grid. */

@@ -339,7 +339,7 @@ class TrainerTest {
       Recipe flow = Small.flowRecipe();
       RunRecord record = Trainer.run(flow, opened, whole, Progress.NONE);
       assertThat(record.status()).isEqualTo(RunStatus.FINISHED);
-      resumesExactly(3, 3, whole, List.of());
+      resumesExactly(2, 3, whole, List.of());
 
       Plan plan = Planning.of(flow, opened, home.resolve("planned"));
       assertThat(plan.problems()).isEmpty();

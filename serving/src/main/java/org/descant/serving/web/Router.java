@@ -17,6 +17,7 @@ import org.descant.rights.RightsException;
 import org.descant.serving.RefusedException;
 import org.descant.serving.ServingException;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
@@ -34,7 +35,7 @@ import org.jspecify.annotations.Nullable;
 final class Router extends Handler.Abstract {
   private static final System.Logger LOGGER = System.getLogger(Router.class.getName());
 
-  /** A body that is too large is read on for so long, so that its sender hears the answer. */
+  /** So much of a body that nobody wants is read on before the answer. */
   private static final long DRAINED_BYTES_MAX = 16 << 20;
 
   private static final int RETRY_SECONDS = 10;
@@ -44,6 +45,7 @@ final class Router extends Handler.Abstract {
     private final Request request;
     private final Response response;
     private final Map<String, String> parts;
+    private long bodyBytes;
 
     private Exchange(Request request, Response response, Map<String, String> parts) {
       this.request = request;
@@ -71,28 +73,37 @@ final class Router extends Handler.Abstract {
 
     /** Copies the body, at most {@code bytesMax} of it. */
     void copyBody(OutputStream out, int bytesMax) throws IOException {
-      try (InputStream in = Content.Source.asInputStream(request)) {
-        byte[] buffer = new byte[8 << 10];
-        long total = 0;
-        for (int count = in.read(buffer); count >= 0; count = in.read(buffer)) {
-          total += count;
-          if (total > bytesMax) {
-            drain(in, total);
-            throw new TooLarge(bytesMax);
-          }
-          out.write(buffer, 0, count);
+      InputStream in = Content.Source.asInputStream(request); // open until it is read on below
+      byte[] buffer = new byte[8 << 10];
+      for (int count = in.read(buffer); count >= 0; count = in.read(buffer)) {
+        bodyBytes += count;
+        if (bodyBytes > bytesMax) {
+          throw new TooLarge(bytesMax);
         }
+        out.write(buffer, 0, count);
       }
     }
 
-    private void drain(InputStream in, long read) throws IOException {
-      byte[] buffer = new byte[64 << 10];
+    /**
+     * Reads on what is left of the body, so that its sender hears the answer and may ask again on
+     * the same connection; when that is too much, the answer says that the connection ends with it.
+     */
+    private void readOn() {
       long left = DRAINED_BYTES_MAX;
-      if (request.getLength() - read > left) {
-        return;
+      if (request.getLength() - bodyBytes <= left) {
+        InputStream in = Content.Source.asInputStream(request);
+        byte[] buffer = new byte[8 << 10];
+        try {
+          for (int count = in.read(buffer); count >= 0 && left > 0; count = in.read(buffer)) {
+            left -= count;
+          }
+        } catch (IOException e) {
+          LOGGER.log(System.Logger.Level.DEBUG, "a request's body does not come", e);
+        }
       }
-      for (int count = in.read(buffer); count >= 0 && left > 0; count = in.read(buffer)) {
-        left -= count;
+      if (!request.consumeAvailable()
+          && request.getConnectionMetaData().getHttpVersion() == HttpVersion.HTTP_1_1) {
+        response.getHeaders().put(HttpHeader.CONNECTION, "close");
       }
     }
 
@@ -111,6 +122,7 @@ final class Router extends Handler.Abstract {
     }
 
     void send(int status, String contentType, byte[] bytes) throws IOException {
+      readOn();
       response.setStatus(status);
       response.getHeaders().put(HttpHeader.CONTENT_TYPE, contentType);
       response.getHeaders().put(HttpHeader.CONTENT_LENGTH, bytes.length);
