@@ -1,9 +1,11 @@
 package org.descant.attribution;
 
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -28,42 +30,29 @@ import org.descant.tensor.TensorException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What must be known of a model's training recordings to say which of them shaped a clip: one row
- * of numbers each and the metric that they are compared in; and, to say whether a clip repeats one,
- * the {@link Fingerprint} of each as the model's codec gives it back, 26 kB a minute. Immutable.
+ * What must be known of a model's training recordings to say which of them shaped a clip: how often
+ * each has each token, 4 kB a codebook of 1,024; and, to say whether a clip repeats one, the {@link
+ * Fingerprint} of each as the model's codec gives it back, 26 kB a minute. Immutable.
  */
 public final class AttributionIndex {
   /** The index's file in a model's folder. */
   public static final String FILE = "attribution.safetensors";
 
-  /** Numbers of a recording, fewer where many recordings would make the file large. */
-  private static final int SKETCH_SIZE_MAX = 1 << 14;
-
-  private static final int SKETCH_SIZE_MIN = 1 << 11;
-  private static final int BYTES_WANTED = 1_250_000;
-
-  private static final String FORMAT = "descant-attribution/2";
-  private static final String ROWS = "recordings";
-  private static final String METRIC = "metric";
+  private static final String FORMAT = "descant-attribution/3";
+  private static final String COUNTS = "counts";
   private static final String PRINT = "print.";
-  private static final String PRINTS_SUM = "prints-crc32c";
+  private static final String SUM = "crc32c";
 
   private final String modelId;
   private final List<Isrc> recordings;
-  private final Influence influence;
-  private final float[] inverseRoots;
+  private final TokenInfluence influence;
   private final List<byte[]> prints;
 
   private AttributionIndex(
-      String modelId,
-      List<Isrc> recordings,
-      Influence influence,
-      float[] inverseRoots,
-      List<byte[]> prints) {
+      String modelId, List<Isrc> recordings, TokenInfluence influence, List<byte[]> prints) {
     this.modelId = modelId;
     this.recordings = List.copyOf(recordings);
     this.influence = influence;
-    this.inverseRoots = inverseRoots;
     this.prints = List.copyOf(prints);
   }
 
@@ -77,14 +66,9 @@ public final class AttributionIndex {
     return recordings;
   }
 
-  /** Their rows, in the same order. */
-  Influence influence() {
+  /** Of them, in the same order. */
+  TokenInfluence influence() {
     return influence;
-  }
-
-  /** See {@link LossGradients#inverseRoots()}. */
-  float[] inverseRoots() {
-    return inverseRoots;
   }
 
   /** See {@link Attributor#throughCodec}. */
@@ -113,8 +97,7 @@ public final class AttributionIndex {
    */
   public static AttributionIndex build(
       Path modelFolder, Dataset dataset, Consumer<String> progress) {
-    try (HouseModel model = HouseModel.load(modelFolder);
-        Questioned trainable = Questioned.of(model)) {
+    try (HouseModel model = HouseModel.load(modelFolder)) {
       List<Isrc> trained = trainedOn(model.card());
       if (!model.card().datasetRoot().equals(dataset.manifest().root())) {
         throw new AttributionException(
@@ -129,6 +112,7 @@ public final class AttributionIndex {
       }
       List<int[][]> codes = new ArrayList<>();
       List<byte[]> prints = new ArrayList<>();
+      long start = System.nanoTime();
       for (Isrc isrc : trained) {
         Integer at = where.get(isrc);
         if (at == null) {
@@ -140,37 +124,25 @@ public final class AttributionIndex {
         codes.add(model.codec().encode(sound.channels()));
         Pcm back = new Pcm(model.codec().decode(codes.getLast()), model.codec().sampleRate());
         prints.add(Fingerprint.of(back).toBytes());
-        progress.accept(
-            "attribution index: %d of %d recordings coded".formatted(codes.size(), trained.size()));
-      }
-      LossGradients gradients =
-          LossGradients.measured(trainable, sketchSize(trained.size()), codes);
-      List<LossGradients.Sketch> all = new ArrayList<>();
-      long start = System.nanoTime();
-      for (int[][] one : codes) {
-        all.add(gradients.of(one));
         double seconds = (System.nanoTime() - start) / 1e9;
         progress.accept(
             "attribution index: %d of %d recordings, %.0f s left"
                 .formatted(
-                    all.size(),
+                    codes.size(),
                     trained.size(),
-                    seconds / all.size() * (trained.size() - all.size())));
+                    seconds / codes.size() * (trained.size() - codes.size())));
       }
-      new AttributionIndex(
-              model.id(), trained, Influence.fit(all), gradients.inverseRoots(), prints)
-          .write(modelFolder);
-      // What is read back is rounded to bf16; what is handed out should be the same.
-      return read(modelFolder);
+      int codebooks =
+          model.isFlow() ? model.codec().codebooks() : model.languageModel().config().codebooks();
+      AttributionIndex index =
+          new AttributionIndex(
+              model.id(),
+              trained,
+              TokenInfluence.of(codes, codebooks, model.codec().codebookSize()),
+              prints);
+      index.write(modelFolder);
+      return index;
     }
-  }
-
-  private static int sketchSize(int recordings) {
-    int size = SKETCH_SIZE_MAX;
-    while (size > SKETCH_SIZE_MIN && 2L * size * recordings > BYTES_WANTED) {
-      size /= 2;
-    }
-    return size;
   }
 
   /** The recordings that shaped a model, sorted. */
@@ -190,17 +162,13 @@ public final class AttributionIndex {
   }
 
   private void write(Path modelFolder) {
-    float[][] rows = influence.rows();
-    int size = rows[0].length;
-    float[] flat = new float[rows.length * size];
-    for (int r = 0; r < rows.length; r++) {
-      System.arraycopy(rows[r], 0, flat, r * size, size);
-    }
+    int[][][] counts = influence.counts();
+    int[] flat = flat(counts);
     try (NoGrad noGrad = NoGrad.open();
         Scope scope = Scope.open()) {
       Map<String, Tensor> tensors = new HashMap<>();
-      tensors.put(ROWS, Tensor.of(flat, rows.length, size).to(DType.BF16));
-      tensors.put(METRIC, Tensor.of(inverseRoots, inverseRoots.length).to(DType.BF16));
+      Tensor whole = Tensor.of(flat, counts.length, counts[0].length, counts[0][0].length);
+      tensors.put(COUNTS, whole.to(DType.I32));
       for (int i = 0; i < prints.size(); i++) {
         byte[] print = prints.get(i);
         tensors.put(
@@ -217,14 +185,21 @@ public final class AttributionIndex {
               modelId,
               "isrcs",
               String.join(",", recordings.stream().map(Isrc::toString).toList()),
-              PRINTS_SUM,
-              sum(prints)));
+              SUM,
+              sum(flat, prints)));
     }
   }
 
-  /** A damaged fingerprint would let copies pass and nobody would notice. */
-  private static String sum(List<byte[]> prints) {
+  private static int[] flat(int[][][] counts) {
+    return Arrays.stream(counts).flatMap(Arrays::stream).flatMapToInt(Arrays::stream).toArray();
+  }
+
+  /** Damage would pay others or let copies pass, and nobody would notice. */
+  private static String sum(int[] counts, List<byte[]> prints) {
     CRC32C sum = new CRC32C();
+    ByteBuffer bytes = ByteBuffer.allocate(Integer.BYTES * counts.length);
+    bytes.asIntBuffer().put(counts);
+    sum.update(bytes);
     prints.forEach(sum::update);
     return Long.toHexString(sum.getValue());
   }
@@ -249,20 +224,25 @@ public final class AttributionIndex {
       if (!FORMAT.equals(facts.get("format"))
           || model == null
           || isrcs == null
-          || !saved.contains(ROWS)
-          || !saved.contains(METRIC)) {
+          || !saved.contains(COUNTS)) {
         throw damaged(file, null);
       }
       List<Isrc> recordings = List.of(isrcs.split(",")).stream().map(Isrc::of).toList();
-      long[] shape = saved.shape(ROWS);
-      if (shape.length != 2 || shape[0] != recordings.size() || Long.bitCount(shape[1]) != 1) {
+      long[] shape = saved.shape(COUNTS);
+      if (shape.length != 3
+          || shape[0] != recordings.size()
+          || shape[1] * shape[2] == 0
+          || saved.dtype(COUNTS) != DType.I32) {
         throw damaged(file, null);
       }
-      float[] flat = saved.tensor(ROWS, DType.F32).toFloats();
-      int size = (int) shape[1];
-      float[][] rows = new float[recordings.size()][size];
-      for (int r = 0; r < rows.length; r++) {
-        System.arraycopy(flat, r * size, rows[r], 0, size);
+      int[] flat = saved.tensor(COUNTS).toInts();
+      int[][][] counts = new int[(int) shape[0]][(int) shape[1]][(int) shape[2]];
+      int at = 0;
+      for (int[][] recording : counts) {
+        for (int[] book : recording) {
+          System.arraycopy(flat, at, book, 0, book.length);
+          at += book.length;
+        }
       }
       List<byte[]> prints = new ArrayList<>();
       for (Isrc recording : recordings) {
@@ -274,15 +254,10 @@ public final class AttributionIndex {
         Fingerprint.fromBytes(print); // or it is none
         prints.add(print);
       }
-      if (!sum(prints).equals(facts.get(PRINTS_SUM))) {
+      if (!sum(flat, prints).equals(facts.get(SUM))) {
         throw damaged(file, null);
       }
-      return new AttributionIndex(
-          model,
-          recordings,
-          Influence.of(rows),
-          saved.tensor(METRIC, DType.F32).toFloats(),
-          prints);
+      return new AttributionIndex(model, recordings, TokenInfluence.ofCounts(counts), prints);
     } catch (TensorException | AudioException e) {
       throw damaged(file, e);
     }

@@ -2,15 +2,17 @@
  * From a clip back to the recordings that shaped it.
  *
  * <pre>
- *   recordings → codec → codes → LossGradients ┐
- *                                              ├ Influence (products) → weights
- *   a generation's codes ───────→ LossGradients┘
+ *   recordings → codec → codes → counts ┐
+ *                                       ├ TokenInfluence (each left out) → weights
+ *   a generation's codes ───────────────┘
  * </pre>
  *
- * <p>The first method is a gradient one: how far a step of training on a recording would have
- * lowered the model's loss on the clip. It is measured against leave-one-out retraining by {@code
- * evaluation}, and the figure belongs beside every use of it; where it is too low, pay equal
- * shares.
+ * <p>A recording counts for a clip by how much worse the clip would be known without it, under the
+ * token frequencies that the model starts from. It is measured against leave-one-out retraining by
+ * {@code evaluation}, beside loss gradients and style similarity, and the figure belongs beside
+ * every use of it; where it is too low, pay equal shares. It says nothing of what the model does
+ * with the order of tokens, and in a catalogue where all recordings share their tokens evenly it
+ * has little to tell them apart by.
  *
  * <p>Beside it stands what copies are found by: the fingerprint of every recording as the model's
  * codec gives it back, which is how a model would recite it.

@@ -3,7 +3,6 @@ package org.descant.attribution;
 import java.nio.file.Path;
 import java.time.LocalDate;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
@@ -14,9 +13,6 @@ import org.descant.models.ModelCard;
 import org.descant.models.codec.CodecConfig;
 import org.descant.models.codec.CodecLoss;
 import org.descant.models.codec.MagnitudeCodec;
-import org.descant.models.condition.Conditioning;
-import org.descant.models.condition.FrameConditions;
-import org.descant.models.condition.GlobalConditions;
 import org.descant.models.flow.FlowConfig;
 import org.descant.models.flow.FlowModel;
 import org.descant.models.lm.TokenLm;
@@ -35,7 +31,6 @@ import org.descant.rights.Work;
 import org.descant.shards.Dataset;
 import org.descant.shards.DatasetSource;
 import org.descant.shards.DatasetWriter;
-import org.descant.tensor.AdamW;
 import org.descant.tensor.Tensor;
 
 /** A dataset and models that are made in seconds. */
@@ -146,25 +141,12 @@ final class Small {
     }
   }
 
-  /** A flow model that has learned a little from noise, so that all of it has gradients. */
+  /** A flow model of random weights over a codec whose codebooks have entries. */
   static ModelCard flow(Path folder, Dataset dataset) {
     FlowConfig config = new FlowConfig(16, 1, 2, 24, CODEC.latent(), 2 * CODEC.latent(), 40);
     try (MagnitudeCodec codec = MagnitudeCodec.create(CODEC, 1);
-        FlowModel flow = FlowModel.create(config, 1);
-        AdamW optimizer = new AdamW(flow.parameters(), AdamW.Options.DEFAULT)) {
+        FlowModel flow = FlowModel.create(config, 1)) {
       fillCodebooks(codec);
-      float[][] latents = new float[4][];
-      for (int i = 0; i < latents.length; i++) {
-        latents[i] = codec.dequantise(codes(i, 40));
-      }
-      var batch = new FlowModel.Batch(latents, Collections.nCopies(4, nothing(40)));
-      for (int step = 0; step < 5; step++) {
-        try (var scope = org.descant.tensor.Scope.open()) {
-          flow.parameters().zeroGradients();
-          flow.loss(batch, FlowModel.Noise.NONE, step).backward();
-          optimizer.step(3e-3);
-        }
-      }
       return HouseModel.save(
           folder,
           codec,
@@ -214,29 +196,5 @@ final class Small {
       }
     }
     return codes;
-  }
-
-  static Conditioning nothing(int frames) {
-    return new Conditioning(
-        FrameConditions.from(1, List.of(), List.of(), List.of(), new int[frames]),
-        GlobalConditions.NONE);
-  }
-
-  /** Trains without conditions on whole recordings of equal length. */
-  static void train(TokenLm lm, List<int[][]> recordings, int steps) {
-    int frames = recordings.getFirst()[0].length;
-    TokenLm.Batch batch =
-        new TokenLm.Batch(
-            recordings.toArray(int[][][]::new),
-            recordings.stream().map(r -> nothing(frames)).toList());
-    try (AdamW optimizer = new AdamW(lm.parameters(), AdamW.Options.DEFAULT)) {
-      for (int step = 0; step < steps; step++) {
-        try (var scope = org.descant.tensor.Scope.open()) {
-          lm.parameters().zeroGradients();
-          lm.loss(batch, new TokenLm.Noise(1, 0), step).total().backward();
-          optimizer.step(3e-3);
-        }
-      }
-    }
   }
 }

@@ -149,6 +149,7 @@ public record EvaluationReport(
       figures.put("frechet.heldOutToTrained", distance.heldOutToTrained());
     }
     if (reliability != null) {
+      add(figures, "attribution.tokens", reliability.of(ReliabilityStudy.TOKENS));
       add(figures, "attribution.gradient", reliability.of(ReliabilityStudy.GRADIENT));
       add(figures, "attribution.similarity", reliability.of(ReliabilityStudy.SIMILARITY));
       add(figures, "attribution.equalShare", reliability.of(ReliabilityStudy.EQUAL_SHARE));

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
@@ -69,7 +70,7 @@ public final class ModelEvaluation {
           "coding", 30.0,
           "memorisation", 10.0,
           "distance", 1.0,
-          "index", 60.0,
+          "index", 25.0,
           "reliability", 10.0);
 
   private ModelEvaluation() {}
@@ -332,9 +333,7 @@ public final class ModelEvaluation {
       return report;
     }
 
-    /**
-     * The reliability study trains token models, so it says nothing of a flow model's gradients.
-     */
+    /** The reliability study trains token models, so it says nothing of how a flow model learns. */
     private boolean wants(Part part) {
       return options.parts().contains(part) && (part != Part.RELIABILITY || card.flow() == null);
     }
@@ -650,7 +649,7 @@ public final class ModelEvaluation {
         Coded recording = coded.get(i);
         sources.add(
             new ReliabilityStudy.Source(
-                dataset.isrc(i), dataset.artist(i), recording.codes(), recording.style()));
+                dataset.isrc(i), dataset.artist(i), counted(recording.codes()), recording.style()));
       }
       List<ReliabilityStudy.Clip> clips = new ArrayList<>();
       int half = options.studyClips() / 2;
@@ -678,7 +677,13 @@ public final class ModelEvaluation {
 
     private ReliabilityStudy.Clip clip(String name, Pcm audio, int[][] codes) {
       float[] style = StyleEmbedding.of(codec, audio.resampled(codec.sampleRate()).channels());
-      return new ReliabilityStudy.Clip(name, codes, style);
+      return new ReliabilityStudy.Clip(name, counted(codes), style);
+    }
+
+    /** Codes as the attribution index counts them. */
+    private int[][] counted(int[][] codes) {
+      TokenLmConfig lm = card.languageModel();
+      return lm == null ? codes : Arrays.copyOf(codes, lm.codebooks());
     }
 
     // -------------------------------------------------------------- files
@@ -709,8 +714,8 @@ public final class ModelEvaluation {
         better =
             better.withAttribution(
                 new ModelCard.Reliability(
-                    ReliabilityStudy.GRADIENT,
-                    reliability.of(ReliabilityStudy.GRADIENT).spearman(),
+                    ReliabilityStudy.TOKENS,
+                    reliability.of(ReliabilityStudy.TOKENS).spearman(),
                     reliability.groups(),
                     options.command()));
       }

@@ -20,8 +20,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Consumer;
-import org.descant.attribution.Influence;
-import org.descant.attribution.LossGradients;
+import java.util.stream.Stream;
+import org.descant.attribution.TokenInfluence;
 import org.descant.models.codec.StyleEmbedding;
 import org.descant.models.lm.TokenLm;
 import org.descant.models.lm.TokenLmConfig;
@@ -40,10 +40,11 @@ public final class ReliabilityStudy {
   /*
    * Truth: I(c, r) = mean over seeds of [loss(c | trained without r) − loss(c | trained with all)],
    * where the two models of a seed share their first weights and their order of examples (TinyLm).
-   * Prediction: the method's score from the model that was trained with all. Agreement: Spearman's
-   * rank correlation over r, one per clip (and seed for methods that read the model), then its mean
-   * over clips with a bootstrap interval over clips: the linear datamodelling score of Park et al.,
-   * "TRAK" (2023), with subsets of all but one.
+   * Prediction: the shares that a method would pay: its scores where they are positive, with the
+   * sum 1; gradients are those of the model that was trained with all. Agreement: Spearman's rank
+   * correlation over r, one per clip (and seed for methods that read the model), then its mean over
+   * clips with a bootstrap interval over clips: the linear datamodelling score of Park et al., "TRAK"
+   * (2023), with subsets of all but one.
    *
    * A training run has a luck of its own that moves its loss on all clips alike, by as much as a
    * recording's influence; it adds noise to every rank. So the agreement is also given after each
@@ -54,15 +55,18 @@ public final class ReliabilityStudy {
   private static final long BOOTSTRAP_SEED = 17;
   private static final int GROUPS_MIN = 3;
 
-  /** As the attribution index has it for a hundred recordings. */
+  /** Numbers of a sketched gradient. */
   private static final int SKETCH_SIZE = 1 << 13;
 
   private static final JsonMapper JSON = JsonMapper.builder().build();
 
   /** Name of the method that {@code attribution} uses. */
+  public static final String TOKENS = "token counts without the recording";
+
+  /** Name of the rival that asks the models. */
   public static final String GRADIENT = "fisher-weighted loss gradients";
 
-  /** Name of the baseline that compares codec statistics. */
+  /** Name of the rival that compares codec statistics. */
   public static final String SIMILARITY = "style similarity";
 
   /** Name of the rule that gives everybody the same. */
@@ -113,7 +117,7 @@ public final class ReliabilityStudy {
   /**
    * A recording that can be left out.
    *
-   * @param codes {@code [codebook][frame]} of the model's codec
+   * @param codes {@code [codebook][frame]} that attribution counts; the small models read the first
    * @param style its {@link StyleEmbedding}
    */
   public record Source(String isrc, String artist, int[][] codes, float[] style) {}
@@ -278,17 +282,12 @@ public final class ReliabilityStudy {
     }
   }
 
-  /** What attribution says of each clip: scores of all recordings. */
+  /** What gradients say of each clip: scores of all recordings. */
   private static List<List<Double>> predictions(
       TokenLm model, List<int[][]> recordings, List<int[][]> clips) {
-    LossGradients gradients = LossGradients.measured(model, SKETCH_SIZE, recordings);
-    Influence influence = Influence.fit(recordings.stream().map(gradients::of).toList());
-    List<List<Double>> predicted = new ArrayList<>();
-    for (int[][] codes : clips) {
-      double[] scores = influence.scores(gradients.of(codes));
-      predicted.add(Arrays.stream(scores).boxed().toList());
-    }
-    return predicted;
+    double[][] scores =
+        LossGradients.measured(model, SKETCH_SIZE, recordings).scores(recordings, clips);
+    return Arrays.stream(scores).map(row -> Arrays.stream(row).boxed().toList()).toList();
   }
 
   private static int[][] first(int[][] codes, int books) {
@@ -307,34 +306,38 @@ public final class ReliabilityStudy {
       double seconds) {
     int seeds = options.seeds();
     double[][][] bySeed = new double[seeds][clips.size()][groups.size()];
-    double[][][] gradients = new double[seeds][clips.size()][groups.size()];
+    double[][][] gradients = new double[seeds][clips.size()][];
+    double[][] tokens = new double[clips.size()][];
+    double[][] similarity = new double[clips.size()][];
     double[][] truth = new double[clips.size()][groups.size()];
-    double[][] similarity = new double[clips.size()][groups.size()];
     double loss = 0;
     double rise = 0;
     for (int s = 0; s < seeds; s++) {
       Line with = line(lines, s + 1L, NONE);
       for (int c = 0; c < clips.size(); c++) {
-        List<Double> scores = with.predicted().get(c);
         loss += with.losses().get(c) / seeds / clips.size();
         for (int g = 0; g < groups.size(); g++) {
           double change = line(lines, s + 1L, g).losses().get(c) - with.losses().get(c);
           bySeed[s][c][g] = change;
           truth[c][g] += change / seeds;
           rise += change / seeds / clips.size() / groups.size();
-          gradients[s][c][g] = groups.get(g).stream().mapToDouble(scores::get).sum();
         }
+        gradients[s][c] = paid(with.predicted().get(c).stream(), groups);
       }
     }
+    TokenInfluence counted =
+        TokenInfluence.of(
+            sources.stream().map(Source::codes).toList(),
+            sources.getFirst().codes().length,
+            options.model().codebookSize());
     for (int c = 0; c < clips.size(); c++) {
-      float[] style = clips.get(c).style();
-      for (int g = 0; g < groups.size(); g++) {
-        similarity[c][g] =
-            groups.get(g).stream()
-                .mapToDouble(r -> StyleEmbedding.similarity(style, sources.get(r).style()))
-                .average()
-                .orElseThrow();
-      }
+      Clip clip = clips.get(c);
+      tokens[c] = paid(Arrays.stream(counted.scores(clip.codes())).boxed(), groups);
+      similarity[c] =
+          paid(
+              sources.stream()
+                  .map(source -> StyleEmbedding.similarity(clip.style(), source.style())),
+              groups);
     }
     double repeatability = 0;
     for (int s = 0; s < seeds; s++) {
@@ -346,6 +349,7 @@ public final class ReliabilityStudy {
     }
     return new Result(
         List.of(
+            score(TOKENS, new double[][][] {tokens}, truth),
             score(GRADIENT, gradients, truth),
             score(SIMILARITY, new double[][][] {similarity}, truth),
             // Ranks of a constant say nothing: 0 by definition, and chance finds 3 of the groups.
@@ -358,6 +362,14 @@ public final class ReliabilityStudy {
         loss,
         rise,
         seconds);
+  }
+
+  /** What the groups are paid by the scores of their recordings. */
+  private static double[] paid(Stream<Double> scores, List<Set<Integer>> groups) {
+    double[] shares = TokenInfluence.shares(scores.mapToDouble(Double::doubleValue).toArray());
+    return groups.stream()
+        .mapToDouble(group -> group.stream().mapToDouble(r -> shares[r]).sum())
+        .toArray();
   }
 
   /** Rank correlation over the groups, for each clip. */

@@ -35,7 +35,7 @@ record TinyLm(TokenLmConfig config, int steps, int batch, int frames, double lea
   private static final AdamW.Options OPTIMIZER = new AdamW.Options(0.9, 0.95, 1e-8, 0.05);
 
   /** Nothing is known of the music. */
-  private static final TokenLm.Noise UNCONDITIONAL = new TokenLm.Noise(1, 0);
+  static final TokenLm.Noise UNCONDITIONAL = new TokenLm.Noise(1, 0);
 
   /**
    * A trained model, to be closed by the caller.

@@ -78,7 +78,7 @@ class ReliabilityStudyTest {
   }
 
   @Test
-  void gradientsFindTheRecordingThatAnExcerptCameFrom() {
+  void tokensAndGradientsFindTheRecordingThatAnExcerptCameFrom() {
     List<Source> sources = sources();
     List<String> lines = new ArrayList<>();
     Result result =
@@ -87,8 +87,10 @@ class ReliabilityStudyTest {
     assertThat(result.models()).isEqualTo(7);
     assertThat(result.groups()).isEqualTo(6);
     assertThat(lines).hasSize(7).last().asString().contains("model 7 of 7, 0 s left");
-    assertThat(result.of(ReliabilityStudy.GRADIENT).top()).isCloseTo(1, within(1e-9));
-    assertThat(result.of(ReliabilityStudy.GRADIENT).spearman()).isPositive();
+    for (String method : List.of(ReliabilityStudy.TOKENS, ReliabilityStudy.GRADIENT)) {
+      assertThat(result.of(method).top()).isCloseTo(1, within(1e-9));
+      assertThat(result.of(method).spearman()).isPositive();
+    }
     assertThat(result.of(ReliabilityStudy.EQUAL_SHARE).spearman()).isZero();
     assertThat(result.meanInfluence()).isPositive();
     assertThat(result.repeatability()).isNaN();

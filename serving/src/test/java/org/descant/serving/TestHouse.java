@@ -423,7 +423,6 @@ public final class TestHouse implements AutoCloseable {
 
   @Override
   public void close() {
-    house.attributor().close();
     house.engine().close();
     database.close();
   }

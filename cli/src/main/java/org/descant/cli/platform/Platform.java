@@ -106,7 +106,6 @@ public final class Platform implements AutoCloseable {
     @Override
     public void close() {
       delivery.close();
-      house.attributor().close();
       house.engine().close();
     }
   }
@@ -148,7 +147,6 @@ public final class Platform implements AutoCloseable {
     try {
       return new Player(house, new Delivery(house));
     } catch (RuntimeException e) {
-      attributor.close();
       engine.close();
       throw e;
     }

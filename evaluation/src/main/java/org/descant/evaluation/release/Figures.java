@@ -229,10 +229,11 @@ final class Figures {
       rules.add(new Rule("attribution.", sample, true, List.of()));
       rules.add(
           new Rule(
-              "attribution.gradient.",
+              "attribution.tokens.",
               sample,
               true,
-              List.of("attribution.similarity.", "attribution.equalShare.")));
+              List.of(
+                  "attribution.gradient.", "attribution.similarity.", "attribution.equalShare.")));
     }
     return rules;
   }

@@ -351,12 +351,13 @@ public final class ModelRelease {
       ModelCard.Reliability reliability = card.attribution();
       boolean decides =
           reliability != null && reliability.score() >= request.reliabilityMin() && hasIndex();
-      try (Engine engine = Engine.open(request.modelFolder(), request.options().threads());
-          Credits credits = decides ? Credits.attributed(request.modelFolder()) : Credits.EQUAL) {
+      @Nullable Attributor attributor = decides ? Attributor.open(request.modelFolder()) : null;
+      try (Engine engine = Engine.open(request.modelFolder(), request.options().threads())) {
         for (ExampleRequests.One one : requests) {
           // One at a time, as a clip is made for a listener: its command makes the same sound.
           Generation generation = engine.generate(one.request(), chunk -> {}, () -> false);
-          List<RecordingWeight> weights = credits.weights(generation, origins.equalShares());
+          List<RecordingWeight> weights =
+              attributor == null ? origins.equalShares() : attributor.attribute(generation.codes());
           examples.add(
               example(
                   one,
@@ -541,42 +542,6 @@ public final class ModelRelease {
         List<MemorisationReport.Row> rows,
         ToDoubleFunction<MemorisationReport.Row> measure) {
       return rows.stream().filter(row -> measure.applyAsDouble(row) > threshold).count();
-    }
-  }
-
-  /** How a clip's credits are weighed. */
-  private interface Credits extends AutoCloseable {
-    /** Without a reliable attribution everybody shares equally. */
-    Credits EQUAL =
-        new Credits() {
-          @Override
-          public List<RecordingWeight> weights(Generation clip, List<RecordingWeight> equal) {
-            return equal;
-          }
-
-          @Override
-          public void close() {}
-        };
-
-    List<RecordingWeight> weights(Generation clip, List<RecordingWeight> equal);
-
-    @Override
-    void close();
-
-    /** As the attribution of the model says. */
-    static Credits attributed(Path modelFolder) {
-      Attributor attributor = Attributor.open(modelFolder);
-      return new Credits() {
-        @Override
-        public List<RecordingWeight> weights(Generation clip, List<RecordingWeight> equal) {
-          return attributor.attribute(clip.codes());
-        }
-
-        @Override
-        public void close() {
-          attributor.close();
-        }
-      };
     }
   }
 }

@@ -357,17 +357,19 @@ final class ReleaseText {
   }
 
   private void attribution() {
-    Figure score = record.figure("attribution.gradient.spearman").orElse(null);
+    Figure score = record.figure("attribution.tokens.spearman").orElse(null);
     if (score == null) {
       return;
     }
     heading("Attribution");
     paragraph(
         "Rank correlation of attribution with leave-one-out retraining: %s (95 %% interval %s to"
-            + " %s); by similarity alone %s, by equal shares %s. Measured on %s.",
+            + " %s); by loss gradients %s, by similarity alone %s, by equal shares %s. Measured on"
+            + " %s.",
+        number("attribution.tokens.spearman", 2),
+        number("attribution.tokens.low", 2),
+        number("attribution.tokens.high", 2),
         number("attribution.gradient.spearman", 2),
-        number("attribution.gradient.low", 2),
-        number("attribution.gradient.high", 2),
         number("attribution.similarity.spearman", 2),
         number("attribution.equalShare.spearman", 2),
         score.sample());

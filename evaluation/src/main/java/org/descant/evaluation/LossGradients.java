@@ -1,4 +1,4 @@
-package org.descant.attribution;
+package org.descant.evaluation;
 
 import java.util.Arrays;
 import java.util.List;
@@ -7,22 +7,29 @@ import org.descant.tensor.Scope;
 import org.descant.tensor.Tensor;
 
 /**
- * Gradients of a model's loss with respect to all of its weights, sketched to a few thousand
- * numbers whose products are those of the gradients. No condition is shown to the model, so that a
- * clip and a recording are asked the same question: how likely are these codes?
+ * What gradients say of the recordings that shaped a clip: gradients of a model's loss with respect
+ * to all of its weights, sketched to a few thousand numbers whose products are those of the
+ * gradients. No condition is shown to the model, so that a clip and a recording are asked the same
+ * question: how likely are these codes?
  *
  * <p>Belongs to a platform thread, one at a time; it overwrites the model's gradients.
  */
-public final class LossGradients {
+final class LossGradients {
   /*
+   * score(clip, r) = g_clip · n_r g_r: to first order, how much the clip's loss falls when the model
+   * takes a small step on r, times r's share of all frames, since a recording twice as long is
+   * learned from twice as often (TracIn with the last checkpoint: Pruthi et al., "Estimating Training
+   * Data Influence by Tracing Gradient Descent", 2020), in the metric of the Fisher diagonal (Koh and
+   * Liang 2017).
+   *
    * Each weight's derivative is added, with a sign, to one of `size` sums; sum and sign are a hash of
    * the weight's place (count sketch: Charikar, Chen, Farach-Colton 2002; for gradients TRAK, Park et
    * al. 2023, uses dense signs). The product of two sketches is that of the two gradients, with an
    * error of about 1/sqrt(size) of the product of their norms: 0.8 % for 16,384.
    *
-   * All weights count, not the output heads alone: against leave-one-out retraining the heads'
-   * gradients reached a rank correlation of 0.19 where all weights reached 0.41 (see the log), as
-   * Yeh et al., "First is Better Than Last for Language Data Influence" (2022), found for text.
+   * All weights count, not the output heads alone, as Yeh et al., "First is Better Than Last for
+   * Language Data Influence" (2022), found for text: against leave-one-out retraining the heads'
+   * gradients reached a rank correlation of 0.19 where all weights reached 0.41.
    *
    * Before it is sketched a gradient is divided by the root of the Fisher matrix's diagonal, taken as
    * the mean square of window gradients over blocks of neighbouring weights: a product of two such
@@ -38,11 +45,6 @@ public final class LossGradients {
   /** A last window shorter than this has too little context to be asked. */
   private static final int WINDOW_FRAMES_MIN = 16;
 
-  /** The frames of half an hour. */
-  private static final int FRAMES_MAX = 30 * 60 * 44;
-
-  private static final int SIZE_MAX = 1 << 20;
-
   /** Neighbouring weights that share one entry of the Fisher diagonal. */
   static final int BLOCK = 256;
 
@@ -52,7 +54,7 @@ public final class LossGradients {
   /** Added to the Fisher diagonal, as a part of its mean. */
   private static final double DAMPING = 1e-3;
 
-  private final Questioned model;
+  private final TokenLm model;
   private final int size;
   private final int window;
   private final float[] inverseRoots;
@@ -64,29 +66,17 @@ public final class LossGradients {
    * @param size numbers in a sketch, a power of two
    * @param recordings codes of what the model learned from
    */
-  public static LossGradients measured(TokenLm model, int size, List<int[][]> recordings) {
-    return measured(new Questioned.Lm(model), size, recordings);
-  }
-
-  /** The same of any model; it stays open and belongs to the caller. */
-  static LossGradients measured(Questioned model, int size, List<int[][]> recordings) {
+  static LossGradients measured(TokenLm model, int size, List<int[][]> recordings) {
     LossGradients plain = new LossGradients(model, size, new float[0]);
     return new LossGradients(model, size, plain.inverseRoots(recordings));
   }
 
-  /**
-   * Gradients of a model in a known metric.
-   *
-   * @param inverseRoots what {@link #inverseRoots()} gave of the same model
-   */
-  LossGradients(Questioned model, int size, float[] inverseRoots) {
-    if (Integer.bitCount(size) != 1 || size > SIZE_MAX) {
-      throw new AttributionException(
-          "A sketch has a power of two of numbers, at most %d, not %d".formatted(SIZE_MAX, size));
-    }
+  /** Gradients of a model in a known metric, see {@link #inverseRoots()}. */
+  LossGradients(TokenLm model, int size, float[] inverseRoots) {
     this.model = model;
     this.size = size;
-    this.window = Math.min(WINDOW_FRAMES, model.context());
+    this.window =
+        Math.min(WINDOW_FRAMES, model.config().context() - model.config().codebooks() + 1);
     this.inverseRoots = inverseRoots;
   }
 
@@ -96,14 +86,13 @@ public final class LossGradients {
   }
 
   /** Numbers that {@link #inverseRoots()} has for a model. */
-  static int blocks(Questioned model) {
+  static int blocks(TokenLm model) {
     return Math.ceilDiv((int) model.parameters().values().count(), BLOCK);
   }
 
   private float[] inverseRoots(List<int[][]> recordings) {
     double[] squares = new double[blocks(model)];
     for (int[][] codes : recordings) {
-      require(codes);
       int frames = codes[0].length;
       for (int from = 0; from == 0 || from + window <= frames; from += FISHER_STRIDE * window) {
         float[] gradient = gradient(codes, from, Math.min(frames, from + window));
@@ -122,21 +111,34 @@ public final class LossGradients {
   }
 
   /**
-   * A sketched gradient.
+   * One score per clip and recording; positive where the recording lowered the clip's loss.
    *
-   * @param values sketch of the gradient of the mean loss
-   * @param frames of the codes
+   * @param recordings codes, {@code [codebook][frame]} each
+   * @param clips the same
    */
-  public record Sketch(float[] values, int frames) {}
+  double[][] scores(List<int[][]> recordings, List<int[][]> clips) {
+    double frames = recordings.stream().mapToInt(codes -> codes[0].length).sum();
+    float[][] rows = recordings.stream().map(this::of).toArray(float[][]::new);
+    for (int r = 0; r < rows.length; r++) {
+      float share = (float) (recordings.get(r)[0].length / frames);
+      for (int i = 0; i < size; i++) {
+        rows[r][i] *= share;
+      }
+    }
+    double[][] scores = new double[clips.size()][rows.length];
+    for (int c = 0; c < scores.length; c++) {
+      float[] clip = of(clips.get(c));
+      for (int r = 0; r < rows.length; r++) {
+        for (int i = 0; i < size; i++) {
+          scores[c][r] += (double) clip[i] * rows[r][i];
+        }
+      }
+    }
+    return scores;
+  }
 
-  /**
-   * The gradient of the mean loss of codes.
-   *
-   * @param codes {@code [codebook][frame]}; more codebooks than the model has are left out
-   * @throws AttributionException when there are too few codebooks, no frames, or too many
-   */
-  public Sketch of(int[][] codes) {
-    require(codes);
+  /** The sketched gradient of the mean loss of codes. */
+  float[] of(int[][] codes) {
     int frames = codes[0].length;
     int last = frames % window;
     int used = frames > window && last < WINDOW_FRAMES_MIN ? frames - last : frames;
@@ -144,7 +146,7 @@ public final class LossGradients {
     for (int i = 0; i < gradient.length; i++) {
       gradient[i] *= inverseRoots[i / BLOCK];
     }
-    return new Sketch(sketch(gradient, size), frames);
+    return sketch(gradient, size);
   }
 
   /** The gradient of the mean loss of frames {@code start .. end-1}, window by window. */
@@ -153,7 +155,12 @@ public final class LossGradients {
     for (int from = start; from < end; from += window) {
       int to = Math.min(end, from + window);
       try (Scope scope = Scope.open()) {
-        Tensor loss = model.loss(slice(codes, from, to));
+        int[][] part = new int[model.config().codebooks()][];
+        for (int k = 0; k < part.length; k++) {
+          part[k] = Arrays.copyOfRange(codes[k], from, to);
+        }
+        TokenLm.Batch batch = TinyLm.unconditional(List.<int[][]>of(part));
+        Tensor loss = model.loss(batch, TinyLm.UNCONDITIONAL, 0).total();
         loss.mul((to - from) / (double) (end - start)).backward();
       }
     }
@@ -176,35 +183,5 @@ public final class LossGradients {
     z = (z ^ z >>> 30) * 0xbf58476d1ce4e5b9L;
     z = (z ^ z >>> 27) * 0x94d049bb133111ebL;
     return z ^ z >>> 31;
-  }
-
-  private int[][] slice(int[][] codes, int from, int to) {
-    int[][] part = new int[model.codebooks()][];
-    for (int k = 0; k < part.length; k++) {
-      part[k] = Arrays.copyOfRange(codes[k], from, to);
-    }
-    return part;
-  }
-
-  private void require(int[][] codes) {
-    int books = model.codebooks();
-    if (codes.length < books) {
-      throw new AttributionException(
-          "The model reads %d codebooks, the codes have %d; take them from the model's own codec"
-              .formatted(books, codes.length));
-    }
-    int frames = codes[0].length;
-    if (frames < 1 || frames > FRAMES_MAX) {
-      throw new AttributionException(
-          "Codes of 1 to %,d frames can be attributed, these have %,d"
-              .formatted(FRAMES_MAX, frames));
-    }
-    for (int[] book : codes) {
-      if (book.length != frames) {
-        throw new AttributionException(
-            "All codebooks need the same number of frames: %d, not %d"
-                .formatted(frames, book.length));
-      }
-    }
   }
 }

@@ -1,7 +1,6 @@
-package org.descant.attribution;
+package org.descant.evaluation;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
@@ -18,19 +17,18 @@ class LossGradientsTest {
   private static float[] gradient(TokenLm lm, int[][] codes) {
     try (Scope scope = Scope.open()) {
       lm.parameters().zeroGradients();
-      int frames = codes[0].length;
-      TokenLm.Batch batch =
-          new TokenLm.Batch(new int[][][] {codes}, List.of(Small.nothing(frames)));
-      lm.loss(batch, new TokenLm.Noise(1, 0), 0).total().backward();
+      lm.loss(TinyLm.unconditional(List.<int[][]>of(codes)), TinyLm.UNCONDITIONAL, 0)
+          .total()
+          .backward();
       return lm.parameters().gradients().toFloats();
     }
   }
 
   /** Gradients in the metric in which all weights count the same. */
   private static LossGradients plain(TokenLm lm) {
-    float[] ones = new float[LossGradients.blocks(new Questioned.Lm(lm))];
+    float[] ones = new float[LossGradients.blocks(lm)];
     Arrays.fill(ones, 1);
-    return new LossGradients(new Questioned.Lm(lm), SIZE, ones);
+    return new LossGradients(lm, SIZE, ones);
   }
 
   private static double dot(float[] a, float[] b) {
@@ -51,8 +49,8 @@ class LossGradientsTest {
       float[] b = gradient(lm, two);
       double norms = Math.sqrt(dot(a, a) * dot(b, b));
       double error = 4 / Math.sqrt(SIZE) * norms;
-      float[] sketchA = gradients.of(one).values();
-      float[] sketchB = gradients.of(two).values();
+      float[] sketchA = gradients.of(one);
+      float[] sketchB = gradients.of(two);
       assertThat(dot(sketchA, sketchB)).isCloseTo(dot(a, b), within(error));
       assertThat(dot(sketchA, sketchA))
           .isCloseTo(dot(a, a), within(4 / Math.sqrt(SIZE) * dot(a, a)));
@@ -85,15 +83,14 @@ class LossGradientsTest {
       LossGradients gradients = plain(lm);
       int window = Small.LM.context() - Small.BOOKS + 1;
       int[][] codes = Small.codes(1, 2 * window);
-      float[] first = gradients.of(part(codes, 0, window)).values();
-      float[] second = gradients.of(part(codes, window, 2 * window)).values();
-      float[] both = gradients.of(codes).values();
+      float[] first = gradients.of(part(codes, 0, window));
+      float[] second = gradients.of(part(codes, window, 2 * window));
+      float[] both = gradients.of(codes);
       for (int i = 0; i < both.length; i++) {
         assertThat(both[i]).isCloseTo((first[i] + second[i]) / 2, within(1e-5f));
       }
       // Three more frames are too few to be asked.
-      assertThat(gradients.of(longer(codes, 3)).values()).isEqualTo(both);
-      assertThat(gradients.of(part(codes, 0, 1)).frames()).isEqualTo(1);
+      assertThat(gradients.of(longer(codes, 3))).isEqualTo(both);
     }
   }
 
@@ -126,22 +123,5 @@ class LossGradientsTest {
     return Arrays.stream(codes)
         .map(book -> Arrays.copyOf(book, book.length + more))
         .toArray(int[][]::new);
-  }
-
-  @Test
-  void whatCannotBeAskedIsRefused() {
-    try (TokenLm lm = TokenLm.create(Small.LM, 5)) {
-      LossGradients gradients = plain(lm);
-      assertThatThrownBy(() -> gradients.of(new int[][] {{1, 2}}))
-          .isInstanceOf(AttributionException.class)
-          .hasMessageContaining("2 codebooks, the codes have 1");
-      assertThatThrownBy(() -> gradients.of(new int[][] {{1, 2}, {1}}))
-          .isInstanceOf(AttributionException.class);
-      assertThatThrownBy(() -> gradients.of(new int[][] {{}, {}}))
-          .isInstanceOf(AttributionException.class);
-      assertThatThrownBy(() -> new LossGradients(new Questioned.Lm(lm), 1000, new float[0]))
-          .isInstanceOf(AttributionException.class)
-          .hasMessageContaining("power of two");
-    }
   }
 }
