@@ -104,37 +104,18 @@ class EndToEndTest {
     assertThat(out).doesNotExist();
   }
 
+  /** Every door's bad input is asked for in the tests of `cli`, without a process for each. */
   @Test
-  void badInputAtTheDoorsIsOneSentenceAndStatusTwo() throws Exception {
-    Path text = Files.writeString(home.resolve("notes.flac"), "not audio at all");
-    Path xml = Files.writeString(home.resolve("ern.xml"), "<not-ern/>");
+  void badInputIsOneSentenceOnTheErrorStreamAndTheProcessesStatus() throws Exception {
     Path file = Files.writeString(home.resolve("file"), "a file, not a home");
-    List<List<String>> wrong =
-        List.of(
-            List.of("catalog", "import", home.resolve("nothing").toString()),
-            List.of("catalog", "import", xml.toString()),
-            List.of("catalog", "import", text.toString()),
-            List.of("rights", "decide", "--use", "train", "--recording", "not-an-isrc"),
-            List.of("rights", "decide", "--use", "sing", "--recording", "ZZDSC2600001"),
-            List.of("generate", "--out", home.resolve("x.mp3").toString()),
-            List.of("generate", "--tempo", "9000", "--out", home.resolve("x.wav").toString()),
-            List.of("dataset", "show", "nothing"),
-            List.of("train", "no-such-recipe"),
-            List.of("trace", "clip-nothing"),
-            List.of("verify", home.toString()),
-            List.of("verify", text.toString()),
-            List.of("ledger", "close", "yesterday"),
-            List.of("models", "show", "nothing"),
-            List.of("lab", "show", "nothing"),
-            List.of("--home", file.toString(), "catalog", "ls"),
-            List.of("nonsense"));
-    for (List<String> command : wrong) {
+    for (List<String> command :
+        List.of(List.of("--home", file.toString(), "catalog", "ls"), List.of("nonsense"))) {
       Result result = descant(command.toArray(String[]::new));
       assertThat(result.status()).as(command + "\n" + result.out() + result.err()).isEqualTo(2);
-      List<String> sentences =
-          result.err().lines().filter(line -> line.startsWith("descant: ")).toList();
-      assertThat(sentences).as(command.toString() + result.err()).hasSize(1);
-      assertThat(sentences.getFirst()).doesNotContain("Exception").doesNotContain("run again with");
+      assertThat(result.err().lines())
+          .filteredOn(line -> line.startsWith("descant: "))
+          .as(command + result.err())
+          .hasSize(1);
     }
   }
 
@@ -148,6 +129,8 @@ class EndToEndTest {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx3g",
                 "-XX:+UseSerialGC",
+                // All but the demo are at their end before the optimising compiler has helped.
+                "-XX:TieredStopAtLevel=" + (arguments[0].equals("demo") ? 4 : 1),
                 "--enable-native-access=ALL-UNNAMED",
                 "--sun-misc-unsafe-memory-access=allow",
                 "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
